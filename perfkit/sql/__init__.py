@@ -1,0 +1,1 @@
+"""Questions to a session in SQL: the only place that knows DuckDB."""
