@@ -1,0 +1,1 @@
+"""What the numbers mean: pure functions and streams from blocks to rates, periods and figures."""

@@ -1,0 +1,211 @@
+"""Periods: the equal stretches of time that all further analysis sees instead of ticks.
+
+Period k holds the ticks from k to k + 1 lengths on the session's clock; it is closed by the first
+tick beyond it, and there is none without a tick. Sums are carried in the order of the ticks, so
+a period's figures are the same to the last bit however the ticks were cut into blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from perfkit.model.block import Block, Column, Values
+from perfkit.model.metric import CLOCK, DELTA, FLOAT, GAUGE, INTEGER, RECORDER, TICK, Metric
+
+PERIOD_STATISTICS = ("mean", "min", "max", "last", "count")
+
+_MEANINGS = {
+    "mean": "mean over the period",
+    "min": "least value of the period",
+    "max": "largest value of the period",
+    "last": "last value of the period",
+    "count": "values in the period",
+}
+_SHORTEST_NS = 1_000_000_000
+_INTERVALS = 5
+
+
+def period_length_ns(interval_ns: int) -> int:
+    """The length of a session's periods: five intervals, at least a second."""
+    return max(_INTERVALS * interval_ns, _SHORTEST_NS)
+
+
+class Periods:
+    """Turns ticks into periods, block by block in time order.
+
+    Blocks in: ticks. Blocks out: one row a period, `t_ns` its start, with the columns `period`
+    (k), `ticks_count`, and for each metric `NAME_mean` (float64), `NAME_min`, `NAME_max`,
+    `NAME_last` (as the metric: int64 or float64) and `NAME_count`. Metrics that are clocks give
+    none. metrics: the specs of all columns that come out, in order, `t_ns` first. inputs: the
+    columns that blocks should carry; a block without one counts as null there.
+    """
+
+    def __init__(self, metrics: Sequence[Metric], interval_ns: int) -> None:
+        """metrics: those to summarise. interval_ns: the interval asked for."""
+        self.length_ns = period_length_ns(interval_ns)
+        chosen = [metric for metric in metrics if metric.kind != CLOCK]
+        self.inputs: frozenset[str] = frozenset(metric.name for metric in chosen)
+        self.metrics: tuple[Metric, ...] = (
+            *_OWN_METRICS,
+            *(
+                _statistic(metric, statistic)
+                for metric in chosen
+                for statistic in PERIOD_STATISTICS
+            ),
+        )
+        self._names = [metric.name for metric in chosen]
+        self._open = {metric.name: _nothing(metric) for metric in chosen}
+        self._nothing = dict(self._open)
+        self._period: int | None = None
+        self._ticks = 0
+
+    def add(self, block: Block) -> Block:
+        """The periods that this block closes."""
+        if not len(block):
+            return self._no_periods()
+        numbers = block.t_ns // self.length_ns
+        starts = np.concatenate(([0], np.flatnonzero(np.diff(numbers)) + 1))
+        periods = numbers[starts]
+        ticks = np.diff(starts, append=len(block))
+        # Bin 0 continues the open period if the block does, else it is closed as it stands.
+        if self._period is None or self._period == periods[0]:
+            ticks[0] += self._ticks
+        else:
+            periods = np.concatenate(([self._period], periods))
+            ticks = np.concatenate(([self._ticks], ticks))
+        bins = np.searchsorted(periods, numbers)
+        columns: dict[str, Column] = {}
+        for name in self._names:
+            figures = _figures(block.columns.get(name), bins, len(periods), self._open[name])
+            columns |= _columns(name, figures, slice(0, -1))
+            self._open[name] = figures.last_bin()
+        self._period = int(periods[-1])
+        self._ticks = int(ticks[-1])
+        return self._closed(periods[:-1], ticks[:-1], columns)
+
+    def finish(self) -> Block:
+        """The period that is still open, if there is one; the stream starts afresh."""
+        if self._period is None:
+            return self._no_periods()
+        columns: dict[str, Column] = {}
+        for name in self._names:
+            columns |= _columns(name, self._open[name], slice(None))
+        block = self._closed(np.array([self._period]), np.array([self._ticks]), columns)
+        self._open = dict(self._nothing)
+        self._period, self._ticks = None, 0
+        return block
+
+    def _no_periods(self) -> Block:
+        columns: dict[str, Column] = {}
+        for name in self._names:
+            columns |= _columns(name, self._nothing[name], slice(0, 0))
+        nothing = np.zeros(0, np.int64)
+        return self._closed(nothing, nothing, columns)
+
+    def _closed(
+        self,
+        periods: npt.NDArray[np.int64],
+        ticks: npt.NDArray[np.int64],
+        columns: dict[str, Column],
+    ) -> Block:
+        own = {"period": _all_valid(periods), "ticks_count": _all_valid(ticks)}
+        return Block(periods * self.length_ns, {**own, **columns})
+
+
+_OWN_METRICS = (
+    Metric("t_ns", "ns", CLOCK, TICK, RECORDER, "start of the period on the session's clock"),
+    Metric("period", "count", GAUGE, TICK, RECORDER, "number of the period since the start"),
+    Metric("ticks_count", "count", DELTA, TICK, RECORDER, "ticks in the period"),
+)
+
+
+def _statistic(metric: Metric, statistic: str) -> Metric:
+    meaning = f"{_MEANINGS[statistic]}: {metric.meaning}"
+    unit, kind, format = metric.unit, GAUGE, metric.format
+    if statistic == "count":
+        unit, kind, format = "count", DELTA, INTEGER
+    elif statistic == "mean" or format != INTEGER:
+        format = FLOAT
+    name = f"{metric.name}_{statistic}"
+    return Metric(name, unit, kind, metric.group, metric.scope, meaning, format)
+
+
+@dataclass(frozen=True)
+class _Figures:
+    """Figures of n periods, one of them open: arrays of length n."""
+
+    count: npt.NDArray[np.int64]
+    sum: npt.NDArray[np.float64]
+    min: Values
+    max: Values
+    last: Values
+
+    def last_bin(self) -> _Figures:
+        return _Figures(
+            self.count[-1:], self.sum[-1:], self.min[-1:], self.max[-1:], self.last[-1:]
+        )
+
+
+def _nothing(metric: Metric) -> _Figures:
+    none = np.zeros(1, np.int64)
+    value: Values = none if metric.format == INTEGER else np.zeros(1)
+    return _Figures(none, np.zeros(1), value, value, value)
+
+
+def _figures(
+    column: Column | None, bins: npt.NDArray[np.int64], size: int, open_period: _Figures
+) -> _Figures:
+    """Figures of `size` periods: those of the open one (bin 0) and what the column adds."""
+    count = np.zeros(size, np.int64)
+    total = np.zeros(size)
+    low: Values = np.zeros(size, open_period.min.dtype)  # type: ignore[assignment]
+    high, last = low.copy(), low.copy()
+    count[0], total[0] = open_period.count[0], open_period.sum[0]
+    low[0], high[0], last[0] = open_period.min[0], open_period.max[0], open_period.last[0]
+    if column is None:
+        return _Figures(count, total, low, high, last)
+    if column.valid.all():
+        values = column.values
+    else:
+        rows = np.flatnonzero(column.valid)
+        if not len(rows):
+            return _Figures(count, total, low, high, last)
+        values, bins = column.values[rows], bins[rows]
+    # One after the other into each bin, never pairwise: cuts must not change the last bit.
+    np.add.at(total, bins, values.astype(np.float64, copy=False))
+    firsts = np.concatenate(([0], np.flatnonzero(np.diff(bins)) + 1))
+    touched = bins[firsts]
+    lows = np.minimum.reduceat(values, firsts)
+    highs = np.maximum.reduceat(values, firsts)
+    if touched[0] == 0 and count[0]:
+        lows[0] = min(lows[0], low[0])
+        highs[0] = max(highs[0], high[0])
+    low[touched], high[touched] = lows, highs
+    last[touched] = values[np.append(firsts[1:], len(values)) - 1]
+    count[touched] += np.diff(firsts, append=len(values))
+    return _Figures(count, total, low, high, last)
+
+
+def _columns(name: str, figures: _Figures, rows: slice) -> dict[str, Column]:
+    count = figures.count[rows]
+    valid = count > 0
+    mean = np.zeros(len(count))
+    np.divide(figures.sum[rows], count, out=mean, where=valid)
+    # Rounding of the sum may carry the mean of equal values past them by a last bit.
+    low, high = figures.min[rows], figures.max[rows]
+    mean = np.clip(mean, low.astype(np.float64), high.astype(np.float64))
+    return {
+        f"{name}_mean": Column(mean, valid),
+        f"{name}_min": Column(low, valid),
+        f"{name}_max": Column(high, valid),
+        f"{name}_last": Column(figures.last[rows], valid),
+        f"{name}_count": _all_valid(count),
+    }
+
+
+def _all_valid(values: npt.NDArray[np.int64]) -> Column:
+    return Column(values, np.ones(len(values), np.bool_))

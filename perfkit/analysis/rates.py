@@ -1,0 +1,551 @@
+"""Rates and ratios: every derived column, its spec beside its formula.
+
+The rate of a counter is its change between two consecutive valid values over the time between
+them, and stands at the later tick. It is null at the first value, where the machine slept in
+between, and where the counter fell (which a recorder never writes): never negative, never a guess.
+
+Values are rounded to what is meaningful and then to single precision, which is how a session file
+keeps them: deriving from a journal and reading a sealed file give the same bits. Every operation
+is elementwise or in the order of the ticks, so the result does not depend on how the ticks were
+cut into blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from perfkit.model.block import Block, Column
+from perfkit.model.metric import (
+    CGROUP,
+    FAST,
+    GAUGE,
+    MACHINE,
+    RATE,
+    RECORDER,
+    SINGLE,
+    SLOW,
+    SYSTEM,
+    TARGET,
+    TICK,
+    Metric,
+)
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+SLEEP = "suspended_ns"
+
+
+class Rounding(Protocol):
+    """Cuts digits that say nothing: elementwise, finite numbers in and out."""
+
+    def __call__(self, values: Floats, /) -> Floats:
+        """The values with the digits that mean something."""
+        ...
+
+
+@dataclass(frozen=True)
+class Decimals:
+    """So many digits after the point."""
+
+    digits: int
+
+    def __call__(self, values: Floats) -> Floats:
+        """See Rounding."""
+        return np.round(values, self.digits)
+
+
+@dataclass(frozen=True)
+class Significant:
+    """So many leading digits, of values that are not negative."""
+
+    digits: int
+
+    def __call__(self, values: Floats) -> Floats:
+        """See Rounding."""
+        # Comparing with powers of ten is exact; a logarithm's last bit may differ between the
+        # vector and the scalar path of one library.
+        magnitude = np.searchsorted(_POWERS, values, side="right") - _SMALLEST_POWER
+        shift = self.digits - magnitude
+        grow = 10.0 ** np.clip(shift, 0, _SMALLEST_POWER)
+        shrink = 10.0 ** np.clip(-shift, 0, 22)
+        rounded: Floats = np.rint(values * grow / shrink) * shrink / grow
+        return rounded
+
+
+_SMALLEST_POWER = 9
+_POWERS = np.array([10.0**power for power in range(-_SMALLEST_POWER, 20)])
+
+
+class Stream(Protocol):
+    """One formula at work: takes blocks in time order, remembers what the next one needs."""
+
+    def add(self, block: Block, slept: Integers) -> Column:
+        """The derived values of a block, not yet rounded.
+
+        slept: int64[n], how many ticks up to and including each one had sleep before them.
+        """
+        ...
+
+
+class Formula(Protocol):
+    """How a derived column is made of raw ones."""
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Raw columns without which the result is null throughout."""
+        ...
+
+    def start(self) -> Stream:
+        """A stream at the beginning of a session."""
+        ...
+
+
+@dataclass(frozen=True)
+class PerTime:
+    """The change of a counter over the time that passed, times scale; time is in nanoseconds."""
+
+    counter: str
+    scale: float
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """See Formula."""
+        return (self.counter,)
+
+    def start(self) -> Stream:
+        """See Formula."""
+        return _PerTimeStream(self)
+
+
+@dataclass(frozen=True)
+class Share:
+    """The change of some counters over the change of others, times scale; null if that is 0."""
+
+    part: tuple[str, ...]
+    whole: tuple[str, ...]
+    scale: float
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """See Formula."""
+        return tuple(dict.fromkeys((*self.part, *self.whole)))
+
+    def start(self) -> Stream:
+        """See Formula."""
+        return _ShareStream(self)
+
+
+@dataclass(frozen=True)
+class SincePrevious:
+    """An amount that belongs to one tick over the time since the tick before, times scale."""
+
+    amount: str
+    scale: float
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """See Formula."""
+        return (self.amount,)
+
+    def start(self) -> Stream:
+        """See Formula."""
+        return _SincePreviousStream(self)
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """One level over another at the same tick; null where the other is not positive."""
+
+    level: str
+    limit: str
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """See Formula."""
+        return (self.level, self.limit)
+
+    def start(self) -> Stream:
+        """See Formula."""
+        return _RatioStream(self)
+
+
+@dataclass(frozen=True)
+class OverKnown:
+    """Another formula's value over the last known value of a level, times scale."""
+
+    formula: PerTime
+    limit: str
+    scale: float
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """See Formula."""
+        return (*self.formula.inputs, self.limit)
+
+    def start(self) -> Stream:
+        """See Formula."""
+        return _OverKnownStream(self)
+
+
+@dataclass(frozen=True)
+class MemoryPressure:
+    """Use of memory over each capacity that applies, the largest of them.
+
+    The cgroup's: usage less what can be dropped first, over its limit. The address space: of the
+    process nearest its own limit. The machine: resident memory of the tree over itself plus what
+    the machine can still give. A capacity that does not apply is null and left out.
+    """
+
+    optional: ClassVar[tuple[str, ...]] = (
+        "cgroup_memory_bytes",
+        "cgroup_memory_inactive_file_bytes",
+        "cgroup_memory_limit_bytes",
+        "virtual_nearest_bytes",
+        "virtual_limit_bytes",
+    )
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """See Formula."""
+        return ("rss_bytes", "system_memory_available_bytes")
+
+    def start(self) -> Stream:
+        """See Formula."""
+        return _MemoryPressureStream()
+
+
+_PERCENT_OF_NS = 100.0
+_PERCENT_OF_US = 1e5
+_PER_S = 1e9
+
+# One decimal of a percent at 10 Hz is 0.1 ms of CPU: finer than anyone acts on, and it halves the
+# bytes of two decimals.
+_PERCENT = Decimals(1)
+_FINE_PERCENT = Decimals(2)
+_RATIO = Decimals(4)
+_FLOW = Significant(3)
+
+
+@dataclass(frozen=True)
+class Derived:
+    """One derived column; optional: raw columns that it uses where they are recorded."""
+
+    metric: Metric
+    formula: Formula
+    rounding: Rounding
+    optional: tuple[str, ...] = ()
+
+
+def _rate(
+    name: str, unit: str, group: str, scope: str, formula: Formula, rounding: Rounding, meaning: str
+) -> Derived:
+    return Derived(Metric(name, unit, RATE, group, scope, meaning, SINGLE), formula, rounding)
+
+
+def _level(
+    name: str,
+    group: str,
+    scope: str,
+    formula: Formula,
+    meaning: str,
+    optional: tuple[str, ...] = (),
+) -> Derived:
+    metric = Metric(name, "ratio", GAUGE, group, scope, meaning, SINGLE)
+    return Derived(metric, formula, _RATIO, optional)
+
+
+_BUSY = ("system_cpu_user_ns", "system_cpu_kernel_ns", "system_cpu_steal_ns")
+_ALL_CPU = (*_BUSY, "system_cpu_idle_ns", "system_cpu_iowait_ns")
+_CPU = PerTime("cpu_time_ns", _PERCENT_OF_NS)
+
+DERIVED: tuple[Derived, ...] = (
+    _rate("recorder_cpu_percent", "percent", TICK, RECORDER, SincePrevious("sampler_cost_ns", _PERCENT_OF_NS), _FINE_PERCENT, "CPU the recorder used; 100 is one core"),
+    _rate("cpu_percent", "percent", FAST, TARGET, _CPU, _PERCENT, "CPU the tree used; 100 is one core"),
+    _rate("cpu_user_percent", "percent", FAST, TARGET, PerTime("cpu_user_ns", _PERCENT_OF_NS), _PERCENT, "CPU used in user mode; 100 is one core; moves in steps of 10 ms"),
+    _rate("cpu_system_percent", "percent", FAST, TARGET, PerTime("cpu_system_ns", _PERCENT_OF_NS), _PERCENT, "CPU used in the kernel; 100 is one core; moves in steps of 10 ms"),
+    _level("cpu_capacity_ratio", FAST, TARGET, OverKnown(_CPU, "cpu_capacity_cores", 0.01), "CPU used over the cores the target may use"),
+    _rate("read_bytes_per_s", "bytes/s", FAST, TARGET, PerTime("read_bytes", _PER_S), _FLOW, "bytes fetched from storage a second"),
+    _rate("write_bytes_per_s", "bytes/s", FAST, TARGET, PerTime("write_bytes", _PER_S), _FLOW, "bytes sent to storage a second"),
+    _rate("read_call_bytes_per_s", "bytes/s", FAST, TARGET, PerTime("read_call_bytes", _PER_S), _FLOW, "bytes through read calls a second, cache included"),
+    _rate("write_call_bytes_per_s", "bytes/s", FAST, TARGET, PerTime("write_call_bytes", _PER_S), _FLOW, "bytes through write calls a second, cache included"),
+    _rate("read_calls_per_s", "count/s", FAST, TARGET, PerTime("read_calls_count", _PER_S), _FLOW, "read calls a second"),
+    _rate("write_calls_per_s", "count/s", FAST, TARGET, PerTime("write_calls_count", _PER_S), _FLOW, "write calls a second"),
+    _rate("minor_faults_per_s", "count/s", FAST, TARGET, PerTime("minor_faults_count", _PER_S), _FLOW, "page faults a second served without storage"),
+    _rate("major_faults_per_s", "count/s", FAST, TARGET, PerTime("major_faults_count", _PER_S), _FLOW, "page faults a second that had to read from storage"),
+    _rate("processes_born_per_s", "count/s", FAST, TARGET, PerTime("processes_born_count", _PER_S), _FLOW, "processes that appear a second"),
+    _level("fds_ratio", SYSTEM, TARGET, Ratio("fds_nearest_count", "fds_limit_count"), "open descriptors over their limit, of the process nearest it"),
+    _level("memory_pressure_ratio", SYSTEM, TARGET, MemoryPressure(), "memory use over the capacity that binds the target: cgroup limit, RLIMIT_AS or the machine", MemoryPressure.optional),
+    _rate("system_cpu_percent", "percent", SYSTEM, MACHINE, Share(_BUSY, _ALL_CPU, 100.0), _PERCENT, "busy share of all cores, 0 to 100"),
+    _rate("system_iowait_percent", "percent", SYSTEM, MACHINE, Share(("system_cpu_iowait_ns",), _ALL_CPU, 100.0), _PERCENT, "share of all cores idle while storage was awaited, 0 to 100"),
+    _rate("system_steal_percent", "percent", SYSTEM, MACHINE, Share(("system_cpu_steal_ns",), _ALL_CPU, 100.0), _PERCENT, "share of all cores taken by other guests of the host, 0 to 100"),
+    _rate("psi_cpu_some_percent", "percent", SYSTEM, MACHINE, PerTime("psi_cpu_some_us", _PERCENT_OF_US), _FINE_PERCENT, "share of time in which some task waited for a core"),
+    _rate("psi_memory_some_percent", "percent", SYSTEM, MACHINE, PerTime("psi_memory_some_us", _PERCENT_OF_US), _FINE_PERCENT, "share of time in which some task waited for memory"),
+    _rate("psi_memory_full_percent", "percent", SYSTEM, MACHINE, PerTime("psi_memory_full_us", _PERCENT_OF_US), _FINE_PERCENT, "share of time in which every task waited for memory"),
+    _rate("psi_io_some_percent", "percent", SYSTEM, MACHINE, PerTime("psi_io_some_us", _PERCENT_OF_US), _FINE_PERCENT, "share of time in which some task waited for storage"),
+    _rate("psi_io_full_percent", "percent", SYSTEM, MACHINE, PerTime("psi_io_full_us", _PERCENT_OF_US), _FINE_PERCENT, "share of time in which every task waited for storage"),
+    _rate("net_receive_bytes_per_s", "bytes/s", SYSTEM, MACHINE, PerTime("net_receive_bytes", _PER_S), _FLOW, "bytes received a second in the target's network namespace"),
+    _rate("net_transmit_bytes_per_s", "bytes/s", SYSTEM, MACHINE, PerTime("net_transmit_bytes", _PER_S), _FLOW, "bytes sent a second in the target's network namespace"),
+    _rate("net_errors_per_s", "count/s", SYSTEM, MACHINE, PerTime("net_errors_count", _PER_S), _FLOW, "network errors and drops a second"),
+    _rate("cgroup_cpu_percent", "percent", SYSTEM, CGROUP, PerTime("cgroup_cpu_ns", _PERCENT_OF_NS), _PERCENT, "CPU the target's cgroup used; 100 is one core"),
+    _rate("cgroup_throttled_percent", "percent", SYSTEM, CGROUP, Share(("cgroup_throttled_count",), ("cgroup_periods_count",), 100.0), _PERCENT, "share of quota periods in which the cgroup was throttled; null if none passed"),
+    _rate("ctx_switches_voluntary_per_s", "count/s", SLOW, TARGET, PerTime("ctx_switches_voluntary_count", _PER_S), _FLOW, "context switches by waiting a second"),
+    _rate("ctx_switches_involuntary_per_s", "count/s", SLOW, TARGET, PerTime("ctx_switches_involuntary_count", _PER_S), _FLOW, "context switches by preemption a second"),
+    _rate("runqueue_wait_percent", "percent", SLOW, TARGET, PerTime("runqueue_wait_ns", _PERCENT_OF_NS), _PERCENT, "time threads were ready but waited for a core; 100 is one thread waiting all the time"),
+)  # fmt: skip
+
+DERIVED_METRICS: tuple[Metric, ...] = tuple(derived.metric for derived in DERIVED)
+
+
+class Rates:
+    """Adds derived columns to the raw ones of a session, block by block in time order.
+
+    metrics: the derived columns it gives: those whose inputs are all among the raw metrics.
+    inputs: the raw columns that a block must carry for them.
+    """
+
+    def __init__(self, metrics: Sequence[Metric], wanted: Collection[str] | None = None) -> None:
+        """metrics: what the source has. wanted: names to derive, all that can be by default."""
+        names = {metric.name for metric in metrics}
+        chosen = [
+            derived
+            for derived in DERIVED
+            if derived.metric.name not in names
+            and names.issuperset(derived.formula.inputs)
+            and (wanted is None or derived.metric.name in wanted)
+        ]
+        self.metrics: tuple[Metric, ...] = tuple(derived.metric for derived in chosen)
+        self.inputs: frozenset[str] = frozenset(
+            name
+            for derived in chosen
+            for name in (SLEEP, *derived.formula.inputs, *derived.optional)
+            if name in names
+        )
+        self._streams = [
+            (derived.metric.name, derived.rounding, derived.formula.start()) for derived in chosen
+        ]
+        self._slept = 0
+
+    def add(self, block: Block) -> Block:
+        """The block with its derived columns; blocks must come in time order, none left out."""
+        slept = self._slept + np.cumsum(_slept(block), dtype=np.int64)
+        if len(block):
+            self._slept = int(slept[-1])
+        return block.with_columns(
+            {
+                name: _kept(stream.add(block, slept), rounding)
+                for name, rounding, stream in self._streams
+            }
+        )
+
+
+def _slept(block: Block) -> Bools:
+    column = block.columns.get(SLEEP)
+    if column is None:
+        return np.zeros(len(block), np.bool_)
+    return column.valid & (column.values > 0)
+
+
+def _kept(column: Column, rounding: Rounding) -> Column:
+    """Rounded as a session file keeps it; zero where null, so that the bits are defined."""
+    values = np.zeros(len(column.values))
+    chosen = np.flatnonzero(column.valid)
+    values[chosen] = rounding(column.values[chosen].astype(np.float64)).astype(np.float32)
+    return Column(values, column.valid)
+
+
+def _nothing(block: Block) -> Column:
+    return Column(np.zeros(len(block)), np.zeros(len(block), np.bool_))
+
+
+class _Changes:
+    """The change of several counters from one row where all are valid to the next such row."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
+        self._before: list[np.int64] | None = None
+
+    def add(
+        self, block: Block, slept: Integers
+    ) -> tuple[Integers, Integers, list[Integers]] | None:
+        """Rows that have a change, the time it took in ns, and the changes; None without any.
+
+        Rows whose change is negative, or that sleep separates from the one before, are left out.
+        """
+        columns = [block.columns.get(name) for name in self._names]
+        if any(column is None for column in columns):
+            return None
+        present = [column for column in columns if column is not None]
+        valid = present[0].valid
+        for column in present[1:]:
+            valid = valid & column.valid
+        rows = np.flatnonzero(valid)
+        if not len(rows):
+            return None
+        now = [block.t_ns[rows], slept[rows], *(column.values[rows] for column in present)]
+        before = self._before
+        self._before = [series[-1] for series in now]
+        if before is None:
+            rows = rows[1:]
+            changes = [np.diff(series) for series in now]
+        else:
+            changes = [
+                np.diff(series, prepend=first) for series, first in zip(now, before, strict=True)
+            ]
+        passed, slept_between, *counts = changes
+        usable = (slept_between == 0) & (passed > 0)
+        for count in counts:
+            usable &= count >= 0
+        if usable.all():
+            return rows, passed, counts
+        return rows[usable], passed[usable], [count[usable] for count in counts]
+
+
+def _placed(block: Block, rows: Integers, values: Floats) -> Column:
+    column = _nothing(block)
+    column.values[rows] = values
+    column.valid[rows] = True
+    return column
+
+
+class _PerTimeStream:
+    def __init__(self, formula: PerTime) -> None:
+        self._scale = formula.scale
+        self._changes = _Changes([formula.counter])
+
+    def add(self, block: Block, slept: Integers) -> Column:
+        changes = self._changes.add(block, slept)
+        if changes is None:
+            return _nothing(block)
+        rows, passed, (count,) = changes
+        return _placed(block, rows, count / passed * self._scale)
+
+
+class _ShareStream:
+    def __init__(self, formula: Share) -> None:
+        self._formula = formula
+        self._names = list(formula.inputs)
+        self._changes = _Changes(self._names)
+
+    def add(self, block: Block, slept: Integers) -> Column:
+        changes = self._changes.add(block, slept)
+        if changes is None:
+            return _nothing(block)
+        rows, _, counts = changes
+        by_name = dict(zip(self._names, counts, strict=True))
+        part = sum((by_name[name] for name in self._formula.part), np.zeros(len(rows), np.int64))
+        whole = sum((by_name[name] for name in self._formula.whole), np.zeros(len(rows), np.int64))
+        some = whole > 0
+        return _placed(block, rows[some], part[some] / whole[some] * self._formula.scale)
+
+
+class _SincePreviousStream:
+    def __init__(self, formula: SincePrevious) -> None:
+        self._formula = formula
+        self._previous: np.int64 | None = None
+
+    def add(self, block: Block, slept: Integers) -> Column:
+        del slept  # the tick's own sleep is what matters, see below
+        column = block.columns.get(self._formula.amount)
+        previous, first = self._previous, 0
+        if len(block):
+            self._previous = block.t_ns[-1]
+        if previous is None:
+            previous, first = np.int64(0), 1
+        if column is None:
+            return _nothing(block)
+        passed = np.diff(block.t_ns, prepend=previous)
+        usable = column.valid & ~_slept(block) & (passed > 0) & (column.values >= 0)
+        usable[:first] = False
+        rows = np.flatnonzero(usable)
+        return _placed(block, rows, column.values[rows] / passed[rows] * self._formula.scale)
+
+
+class _RatioStream:
+    def __init__(self, formula: Ratio) -> None:
+        self._formula = formula
+
+    def add(self, block: Block, slept: Integers) -> Column:
+        del slept
+        return _ratio(block, block.columns.get(self._formula.level), self._formula.limit)
+
+
+class _OverKnownStream:
+    def __init__(self, formula: OverKnown) -> None:
+        self._formula = formula
+        self._stream = formula.formula.start()
+        self._known: np.float64 | None = None
+
+    def add(self, block: Block, slept: Integers) -> Column:
+        over = self._stream.add(block, slept)
+        limit = block.columns.get(self._formula.limit)
+        known, found = _last_known(block, limit, self._known)
+        if len(block) and found[-1]:
+            self._known = known[-1]
+        rows = np.flatnonzero(over.valid & found & (known > 0))
+        return _placed(block, rows, over.values[rows] / known[rows] * self._formula.scale)
+
+
+class _MemoryPressureStream:
+    def add(self, block: Block, slept: Integers) -> Column:
+        del slept
+        columns = block.columns
+        result = _nothing(block)
+        cgroup = _combined(
+            columns.get("cgroup_memory_bytes"),
+            columns.get("cgroup_memory_inactive_file_bytes"),
+            -1,
+        )
+        rss = columns.get("rss_bytes")
+        machine = _combined(rss, columns.get("system_memory_available_bytes"), 1)
+        for ratio in (
+            _ratio(block, cgroup, "cgroup_memory_limit_bytes"),
+            _ratio(block, columns.get("virtual_nearest_bytes"), "virtual_limit_bytes"),
+            _ratio_of(block, rss, machine),
+        ):
+            np.maximum(result.values, ratio.values, out=result.values, where=ratio.valid)
+            np.logical_or(result.valid, ratio.valid, out=result.valid)
+        return result
+
+
+def _ratio(block: Block, level: Column | None, limit: str) -> Column:
+    return _ratio_of(block, level, block.columns.get(limit))
+
+
+def _ratio_of(block: Block, level: Column | None, limit: Column | None) -> Column:
+    if level is None or limit is None:
+        return _nothing(block)
+    rows = np.flatnonzero(level.valid & limit.valid & (limit.values > 0) & (level.values >= 0))
+    return _placed(block, rows, level.values[rows] / limit.values[rows])
+
+
+def _combined(one: Column | None, other: Column | None, sign: int) -> Column | None:
+    """One plus or minus the other, not below zero, where both are valid."""
+    if one is None or other is None:
+        return None
+    valid = one.valid & other.valid
+    values = np.zeros(len(valid), one.values.dtype)
+    values[valid] = one.values[valid] + sign * other.values[valid]
+    return Column(np.maximum(values, 0), valid)
+
+
+def _last_known(
+    block: Block, column: Column | None, before: np.float64 | None
+) -> tuple[Floats, Bools]:
+    """For each tick the last valid value up to it, and whether there is one."""
+    known = np.full(len(block), 0.0 if before is None else before)
+    found = np.full(len(block), before is not None)
+    if column is not None:
+        rows = np.flatnonzero(column.valid)
+        if len(rows):
+            position = np.searchsorted(rows, np.arange(len(block)), side="right") - 1
+            since = position >= 0
+            known[since] = column.values[rows[position[since]]]
+            found |= since
+    return known, found

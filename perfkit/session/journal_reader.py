@@ -1,0 +1,384 @@
+"""Reading a journal: one that is being written now, or one that a killed recorder left.
+
+What is written in `perfkit.session.journal` is read here in the same terms. Nothing that is intact
+is given up: a record with a wrong checksum is skipped and counted, a missing segment leaves a gap,
+a damaged header is replaced by the one its sisters repeat, and after a damaged frame the search
+goes on at the next intact one. What lies behind the last intact tick never happened, notes apart.
+
+A journal may grow while it is read; a reader sees the ticks that were there when it came to them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+from binascii import crc32
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from perfkit.errors import UnusableInput
+from perfkit.model.block import Block, Column, ProcessEntry
+from perfkit.model.metric import FLOAT, INTEGER, NULL_INTEGER, Metric
+from perfkit.model.session import Session
+from perfkit.model.text import printable
+from perfkit.model.tick import BYTES, PROCESS_FIELDS
+from perfkit.session.journal import (
+    CHECKSUM,
+    EVENT_FRAME,
+    FRAME_HEAD,
+    JOURNAL_VERSION,
+    MAGIC,
+    NOTE_FRAME,
+    PROCESS_COUNT,
+    PROCESS_INTEGERS,
+    PROCESSES_FRAME,
+    TICK_HEAD,
+    TICK_TAIL,
+    is_live,
+)
+from perfkit.session.schema import (
+    METRIC_FACTS,
+    metric_from_facts,
+    session_from_facts,
+    with_notes,
+)
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_HEADER_LIMIT = 2**20
+_WORD = 8
+_TRANSPOSE_ROWS = 256  # rows copied at a time, so that a stripe stays in the processor's cache
+_FRAME_START = re.compile(b"[PNE]\0\0\0")
+_LENGTH = struct.Struct("<H")
+_INTEGER_FIELDS = tuple(name for name, kind, _ in PROCESS_FIELDS if kind != BYTES)
+_TEXT_FIELDS = tuple(name for name, kind, _ in PROCESS_FIELDS if kind == BYTES)
+
+_Words = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """What a header says. words: metric name to the position of its 8 bytes in a record."""
+
+    size: int
+    record_size: int
+    metrics: tuple[Metric, ...]
+    words: dict[str, int]
+    session: Session
+
+
+@dataclass(frozen=True)
+class _Segment:
+    number: int
+    ticks: Path
+    frames: Path
+    layout: _Layout
+
+
+class JournalSource:
+    """The ticks of a journal, raw: nothing is derived here.
+
+    path, session (notes so far included), metrics; live: whether a recorder is writing it now;
+    problems: a sentence for each thing that is damaged, as far as it is known on opening.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Read headers and notes. Raises UnusableInput if path is no journal that can be read."""
+        self.path = path
+        self._source = printable(str(path))
+        self.live: bool = is_live(str(path))
+        self._damaged: int | None = None
+        problems: list[str] = []
+        self._segments = self._find_segments(problems)
+        layout = self._segments[0].layout
+        self.metrics: tuple[Metric, ...] = layout.metrics
+        self.session: Session = with_notes(layout.session, self._notes())
+        self.problems: tuple[str, ...] = tuple(problems)
+
+    @property
+    def damaged(self) -> int:
+        """Ticks that were written and cannot be read; reads the journal unless that was done."""
+        if self._damaged is None:
+            for _ in self.blocks(()):
+                pass
+        return self._damaged or 0
+
+    def blocks(self, columns: Collection[str] | None = None) -> Iterator[Block]:
+        """The intact ticks in time order, one block a segment.
+
+        columns: names of metrics, and `processes`; all by default. Unknown names are passed over.
+        Raises UnusableInput if the journal cannot be read any more.
+        """
+        damaged = 0
+        expected = 0
+        latest = -(2**63)
+        for position, segment in enumerate(self._segments):
+            is_last = position == len(self._segments) - 1
+            words, bad = self._records(segment)
+            words = _in_order(words, segment.layout.words["t_ns"], expected, latest)
+            if len(words):
+                # The sequence tells what is lost, a missing segment included.
+                first, last = int(words[0, 0]), int(words[-1, 0])
+                damaged += (first - expected) + (last - first + 1 - len(words))
+                expected = last + 1
+                latest = int(words[-1, segment.layout.words["t_ns"]])
+                yield self._block(segment, words, columns)
+            elif is_last:
+                damaged += bad
+        self._damaged = damaged
+
+    def table(self, columns: Collection[str] | None = None) -> pa.Table:
+        """The columns asked for (all by default) as an Arrow table, as in a session file."""
+        from perfkit.session.parquet import arrow_table
+
+        metrics = [m for m in self.metrics if columns is None or m.name in columns]
+        table = arrow_table(self.blocks(columns), metrics)
+        return table.select(
+            [name for name in table.column_names if columns is None or name in columns]
+        )
+
+    def _find_segments(self, problems: list[str]) -> list[_Segment]:
+        try:
+            paths = sorted(p for p in self.path.iterdir() if re.fullmatch(r"\d{6,}\.ticks", p.name))
+            lines = [_first_line(path) for path in paths]
+        except OSError as error:
+            raise self._unreadable(error) from None
+        if not paths:
+            raise UnusableInput(
+                f"{self._source} is a folder without the segments of a journal; "
+                "name a session file or the .partial folder of a recording"
+            )
+        headers: list[str | None] = []
+        layouts: dict[str, _Layout] = {}
+        refusal: UnusableInput | None = None
+        for line in lines:
+            text = None
+            try:
+                header = json.loads(line)
+                text = json.dumps({**header, "segment": ""}, sort_keys=True)
+                if text not in layouts:
+                    layouts[text] = _layout(header, len(line), self._source)
+            except UnusableInput as error:
+                refusal, text = refusal or error, None
+            except (ValueError, TypeError, KeyError, RecursionError):
+                text = None
+            headers.append(text)
+        if not layouts:
+            raise refusal or UnusableInput(
+                f"{self._source} has no readable header: the recorder was cut off before its first "
+                "tick, or the files are damaged; remove the folder and record again"
+            )
+        # All segments of a recording have the same header; where one differs, it is damaged.
+        agreed = Counter(text for text in headers if text is not None).most_common(1)[0][0]
+        segments = []
+        numbers = [int(path.stem) for path in paths]
+        for number, path, line, text in zip(numbers, paths, lines, headers, strict=True):
+            layout = layouts[agreed]
+            if text is not None and len(line) != layout.size:
+                layout = layouts[text]
+            if text != agreed and (text is not None or number != numbers[-1]):
+                problems.append(f"the header of segment {number:06d} is damaged")
+            segments.append(_Segment(number, path, path.with_suffix(".frames"), layout))
+        problems += [
+            f"segment {number:06d} is missing"
+            for number in range(numbers[-1])
+            if number not in set(numbers)
+        ]
+        return segments
+
+    def _notes(self) -> dict[str, str]:
+        notes: dict[str, str] = {}
+        for segment in self._segments:
+            data = self._read(segment.frames)
+            for kind, payload in _frames(data, 0, len(data)):
+                if kind == NOTE_FRAME:
+                    key, _, value = payload.decode("utf-8", "backslashreplace").partition("\t")
+                    notes[key] = value
+        return notes
+
+    def _records(self, segment: _Segment) -> tuple[_Words, int]:
+        """The intact records as rows of 64-bit words, and how many whole ones are not intact."""
+        layout = segment.layout
+        data = memoryview(self._read(segment.ticks))[layout.size :]
+        size = layout.record_size
+        count = len(data) // size
+        words = np.frombuffer(data, "<i8", count * size // _WORD).reshape(count, size // _WORD)
+        covered = size - TICK_TAIL.size
+        sums = words[:, covered // _WORD].astype(np.uint64) & 0xFFFFFFFF
+        computed = [crc32(data[at : at + covered]) for at in range(0, count * size, size)]
+        intact = sums == np.array(computed, np.uint64)
+        # Compressing only where needed spares a copy of the segment.
+        return (words, 0) if intact.all() else (words[intact], int(count - intact.sum()))
+
+    def _block(self, segment: _Segment, words: _Words, columns: Collection[str] | None) -> Block:
+        layout = segment.layout
+        wanted = [
+            metric
+            for metric in layout.metrics
+            if metric.name != "t_ns" and (columns is None or metric.name in columns)
+        ]
+        values = _transposed(words, [layout.words["t_ns"], *(layout.words[m.name] for m in wanted)])
+        found = {}
+        for metric, row in zip(wanted, values[1:], strict=True):
+            if metric.format == INTEGER:
+                found[metric.name] = Column(row, row != NULL_INTEGER)
+            else:
+                numbers = row.view(np.float64)
+                found[metric.name] = Column(numbers, ~np.isnan(numbers))
+        processes: tuple[tuple[int, list[ProcessEntry]], ...] = ()
+        if columns is None or "processes" in columns:
+            processes = tuple(self._processes(segment, words))
+        return Block(values[0], found, processes)
+
+    def _processes(
+        self, segment: _Segment, words: _Words
+    ) -> Iterator[tuple[int, list[ProcessEntry]]]:
+        ends = words[:, 1]
+        starts = np.concatenate(([0], ends[:-1]))
+        rows = np.flatnonzero(ends > starts)
+        if not len(rows):
+            return
+        data = self._read(segment.frames)
+        for row in rows.tolist():
+            entries = None
+            for kind, payload in _frames(data, int(starts[row]), min(int(ends[row]), len(data))):
+                if kind == PROCESSES_FRAME:
+                    entries = _process_entries(payload)
+            if entries is not None:
+                yield row, entries
+
+    def _read(self, path: Path) -> bytes:
+        try:
+            return path.read_bytes()
+        except FileNotFoundError as error:
+            if self.path.is_dir():
+                return b""
+            raise self._unreadable(error) from None
+        except OSError as error:
+            raise self._unreadable(error) from None
+
+    def _unreadable(self, error: OSError) -> UnusableInput:
+        if isinstance(error, FileNotFoundError):
+            return UnusableInput(
+                f"{self._source} is gone: it was sealed or removed meanwhile; "
+                "read the session file beside it"
+            )
+        return UnusableInput(
+            f"cannot read {self._source} ({error.strerror}); check its permissions"
+        )
+
+
+def _first_line(path: Path) -> bytes:
+    with open(path, "rb") as file:
+        return file.readline(_HEADER_LIMIT)
+
+
+def _layout(header: Any, size: int, source: str) -> _Layout:
+    """Raises UnusableInput for a newer journal; ValueError, TypeError or KeyError for damage."""
+    if header["magic"] != MAGIC:
+        raise ValueError
+    if header["version"] > JOURNAL_VERSION:
+        raise UnusableInput(f"{source} was written by a newer perfkit; upgrade perfkit to read it")
+    record_size = header["record_size"]
+    last = record_size // _WORD - 1
+    if size % _WORD or record_size % _WORD or not 0 < last < 2**16:
+        raise ValueError
+    metrics: list[Metric] = []
+    words: dict[str, int] = {}
+    for name, format, offset, *facts in header["fields"]:
+        metric = metric_from_facts(name, dict(zip(METRIC_FACTS, facts, strict=True)), format)
+        word = offset // _WORD
+        if (
+            metric is None
+            or format not in (INTEGER, FLOAT)
+            or name in words
+            or offset % _WORD
+            or not TICK_HEAD.size // _WORD <= word < last
+        ):
+            raise ValueError
+        metrics.append(metric)
+        words[name] = word
+    if "t_ns" not in words:
+        raise ValueError
+    return _Layout(
+        size, record_size, tuple(metrics), words, session_from_facts(header["session"], source)
+    )
+
+
+def _in_order(words: _Words, time: int, expected: int, latest: int) -> _Words:
+    """The records that continue what came before; anything else was not written by a recorder."""
+    sequence, t_ns = words[:, 0], words[:, time]
+    if len(words) and (
+        sequence[0] < expected
+        or t_ns[0] <= latest
+        or (np.diff(sequence) <= 0).any()
+        or (np.diff(t_ns) <= 0).any()
+    ):
+        keep = []
+        for row, (number, t) in enumerate(zip(sequence.tolist(), t_ns.tolist(), strict=True)):
+            if number >= expected and t > latest:
+                keep.append(row)
+                expected, latest = number + 1, t
+        words = words[keep]
+    return words
+
+
+def _transposed(words: _Words, columns: list[int]) -> _Words:
+    out = np.empty((len(columns), len(words)), np.int64)
+    for start in range(0, len(words), _TRANSPOSE_ROWS):
+        stripe = words[start : start + _TRANSPOSE_ROWS]
+        out[:, start : start + _TRANSPOSE_ROWS] = stripe[:, columns].T
+    return out
+
+
+def _frames(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, bytes]]:
+    """The intact frames between two offsets; after damage, from the next intact one on."""
+    while start + FRAME_HEAD.size + CHECKSUM.size <= end:
+        kind, length = FRAME_HEAD.unpack_from(data, start)
+        payload = start + FRAME_HEAD.size
+        stop = payload + length + CHECKSUM.size
+        if (
+            stop <= end
+            and kind in (PROCESSES_FRAME, NOTE_FRAME, EVENT_FRAME)
+            and CHECKSUM.unpack_from(data, payload + length)[0]
+            == crc32(memoryview(data)[start : payload + length])
+        ):
+            yield kind, data[payload : payload + length]
+            start = stop
+            continue
+        following = _FRAME_START.search(data, start + 1, end)
+        if following is None:
+            return
+        start = following.start()
+
+
+def _process_entries(payload: bytes) -> list[ProcessEntry] | None:
+    """See `journal.processes_frame`; None for a payload of another shape."""
+    entries: list[ProcessEntry] = []
+    try:
+        (count,) = PROCESS_COUNT.unpack_from(payload)
+        at = PROCESS_COUNT.size
+        for _ in range(count):
+            integers = PROCESS_INTEGERS.unpack_from(payload, at)
+            at += PROCESS_INTEGERS.size
+            entry: dict[str, Any] = {
+                name: None if value == NULL_INTEGER else value
+                for name, value in zip(_INTEGER_FIELDS, integers, strict=True)
+            }
+            for name in _TEXT_FIELDS:
+                (length,) = _LENGTH.unpack_from(payload, at)
+                at += _LENGTH.size
+                entry[name] = payload[at : at + length].decode("utf-8", "backslashreplace")
+                at += length
+            entries.append(entry)
+    except struct.error:
+        return None
+    return entries

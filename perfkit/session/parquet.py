@@ -1,0 +1,416 @@
+"""The session file: one Parquet file, one row a tick, readable without perfkit.
+
+Columns are flat and carry unit, kind, group, scope and meaning in their field metadata; the facts
+of the session are JSON under the file's metadata key `perfkit`. Raw columns are int64 (a few
+float64), derived ones float32. `processes` and `events` are lists of structs, null where a tick
+has none. Every page carries a checksum, so a flipped bit is an error and never a wrong figure.
+
+Writing and reading go one row group at a time: memory is bounded by ROW_GROUP_TICKS, not by the
+length of the session.
+
+How columns are encoded was measured (benchmarks/seal.py prints the outcome), see `_encodings`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from perfkit.errors import OutputRefused, UnusableInput
+from perfkit.model.block import Block, Column
+from perfkit.model.metric import FLOAT, INTEGER, SINGLE, Metric
+from perfkit.model.session import Session
+from perfkit.model.text import printable
+from perfkit.model.tick import BYTES, PROCESS_FIELDS
+from perfkit.session.schema import (
+    METADATA_KEY,
+    METRIC_FACTS,
+    SCHEMA_VERSION,
+    metric_from_facts,
+    session_from_json,
+    session_to_json,
+)
+
+__all__ = ["ROW_GROUP_TICKS", "SCHEMA_VERSION", "SessionFile", "arrow_table", "write_session"]
+
+ROW_GROUP_TICKS = 20_000
+PROCESSES = "processes"
+EVENTS = "events"
+
+_TYPES = {INTEGER: pa.int64(), FLOAT: pa.float64(), SINGLE: pa.float32()}
+_TIME_TYPE = pa.timestamp("us", tz="UTC")
+_PROCESS_TYPE = pa.struct(
+    [(name, pa.string() if kind == BYTES else pa.int64()) for name, kind, _ in PROCESS_FIELDS]
+)
+_EVENT_TYPE = pa.struct(
+    [
+        ("t_ns", pa.int64()),
+        ("type", pa.string()),
+        ("duration_ms", pa.float64()),
+        ("ok", pa.bool_()),
+        ("numbers", pa.map_(pa.string(), pa.float64())),
+        ("labels", pa.map_(pa.string(), pa.string())),
+    ]
+)
+_LISTS = {PROCESSES: pa.list_(_PROCESS_TYPE), EVENTS: pa.list_(_EVENT_TYPE)}
+
+
+def write_session(
+    path: Path,
+    blocks: Iterable[Block],
+    metrics: Sequence[Metric],
+    session: Session | Callable[[], Session],
+    *,
+    force: bool = False,
+) -> int:
+    """Write one session file; returns the number of ticks in it.
+
+    blocks: in time order, cut anywhere: the file does not depend on where.
+    metrics: the columns of the file, in order; a block without one of them gives nulls.
+    session: the facts, or a function that gives them once the last block has been taken.
+    The file appears under its name only when it is complete and on the disk; after a failure
+    nothing is left behind.
+    Raises OutputRefused if path exists (unless force) or cannot be written.
+    """
+    if not force and os.path.lexists(path):
+        raise _exists(path)
+    temporary = path.parent / f".perfkit-{secrets.token_hex(6)}.tmp"
+    try:
+        with _removed_on_failure(temporary):
+            with open(temporary, "xb") as file:
+                ticks = _write(file, blocks, metrics, session)
+                file.flush()
+                os.fsync(file.fileno())
+            _publish(temporary, path, force)
+    except OSError as error:
+        raise OutputRefused(
+            f"cannot write {printable(str(path))} ({error.strerror or type(error).__name__}); "
+            "free some space or choose another place with -o FILE"
+        ) from error
+    return ticks
+
+
+def arrow_table(blocks: Iterable[Block], metrics: Sequence[Metric]) -> pa.Table:
+    """The blocks as one Arrow table with the columns that a session file of these metrics has.
+
+    `processes` and `events` are there too; a metric that a block lacks is null.
+    """
+    schema = arrow_schema(metrics)
+    batches = [_record_batch(block, metrics, schema) for block in blocks if len(block)]
+    return pa.Table.from_batches(batches, schema)
+
+
+def arrow_schema(metrics: Sequence[Metric]) -> pa.Schema:
+    """The Arrow schema of a session file with these metrics."""
+    fields = [pa.field(metric.name, _type(metric), metadata=_facts(metric)) for metric in metrics]
+    return pa.schema([*fields, *(pa.field(name, type) for name, type in _LISTS.items())])
+
+
+class SessionFile:
+    """A session file that was checked to be one; its ticks are read when they are asked for.
+
+    path, session, metrics (in column order), ticks (the number of rows).
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Read the footer. Raises UnusableInput if path is not an intact session file."""
+        self.path = path
+        self._source = printable(str(path))
+        with self._damage_told():
+            self._file = pq.ParquetFile(path, page_checksum_verification=True)
+        stored = self._file.schema_arrow
+        facts = (self._file.metadata.metadata or {}).get(METADATA_KEY)
+        if facts is None:
+            raise UnusableInput(
+                f"{self._source} is a Parquet file, but not a session of perfkit; "
+                "record one with `perfkit record`"
+            )
+        self.session: Session = session_from_json(facts, self._source)
+        self.metrics: tuple[Metric, ...] = tuple(
+            metric for field in stored if (metric := _metric(field)) is not None
+        )
+        self.ticks: int = self._file.metadata.num_rows
+        self._lists = [name for name, type in _LISTS.items() if _has(stored, name, type)]
+        if not any(metric.name == "t_ns" for metric in self.metrics):
+            raise UnusableInput(
+                f"{self._source} has no column t_ns, without which its ticks have no order; "
+                "use an intact copy of the file"
+            )
+
+    def blocks(self, columns: Collection[str] | None = None) -> Iterator[Block]:
+        """The ticks in time order, one block a row group; only the columns asked for are read.
+
+        columns: names of metrics, and `processes`; all by default. Names that the file does not
+        have are passed over.
+        Raises UnusableInput where the file turns out to be damaged.
+        """
+        metrics = [
+            metric
+            for metric in self.metrics
+            if metric.name != "t_ns" and (columns is None or metric.name in columns)
+        ]
+        names = ["t_ns", *(metric.name for metric in metrics)]
+        if PROCESSES in self._lists and (columns is None or PROCESSES in columns):
+            names.append(PROCESSES)
+        latest = None
+        for group in range(self._file.num_row_groups):
+            with self._damage_told():
+                table = self._file.read_row_group(group, names, use_threads=False)
+                table.validate(full=True)
+                block = _block(table, metrics)
+            if not len(block):
+                continue
+            if (latest is not None and block.t_ns[0] <= latest) or (np.diff(block.t_ns) <= 0).any():
+                raise UnusableInput(
+                    f"the ticks of {self._source} are not in time order; "
+                    "use the file as perfkit wrote it"
+                )
+            latest = block.t_ns[-1]
+            yield block
+
+    def table(self, columns: Collection[str] | None = None) -> pa.Table:
+        """The columns asked for (all by default) as an Arrow table, in the file's order.
+
+        Names that the file does not have are passed over.
+        Raises UnusableInput where the file turns out to be damaged.
+        """
+        names = [
+            name
+            for name in [*(metric.name for metric in self.metrics), *self._lists]
+            if columns is None or name in columns
+        ]
+        with self._damage_told():
+            table = self._file.read(names, use_threads=False)
+            table.validate(full=True)
+        return table
+
+    @contextlib.contextmanager
+    def _damage_told(self) -> Iterator[None]:
+        # Arrow reports damage as whatever the damaged bytes made it trip over.
+        try:
+            yield
+        except MemoryError:
+            raise self._damaged("it claims to be larger than memory") from None
+        except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
+            raise self._damaged(printable(str(error).partition("\n")[0], 120)) from error
+
+    def _damaged(self, reason: str) -> UnusableInput:
+        return UnusableInput(
+            f"{self._source} is damaged ({reason.rstrip('. ')}); use an intact copy of the file"
+        )
+
+
+def _write(
+    file: Any,
+    blocks: Iterable[Block],
+    metrics: Sequence[Metric],
+    session: Session | Callable[[], Session],
+) -> int:
+    schema = arrow_schema(metrics)
+    writer = pq.ParquetWriter(
+        file,
+        schema,
+        version="2.6",
+        compression="zstd",
+        write_page_checksum=True,
+        # Only what lets readers skip row groups by time; for ninety columns the least and largest
+        # value would be a third of the footer.
+        write_statistics=["t_ns", "time"],
+        **_encodings(metrics),
+    )
+    ticks = 0
+    try:
+        for batch in _row_groups(blocks, metrics, schema):
+            writer.write_table(batch, row_group_size=ROW_GROUP_TICKS)
+            ticks += batch.num_rows
+        facts = session() if callable(session) else session
+        writer.add_key_value_metadata({METADATA_KEY: session_to_json(facts).encode()})
+    except BaseException:
+        # Closing writes a footer, and would write it at garbage collection if not now; onto a full
+        # disk it fails like the write before it.
+        with contextlib.suppress(OSError, pa.ArrowException):
+            writer.close()
+        raise
+    writer.close()
+    return ticks
+
+
+def _encodings(metrics: Sequence[Metric]) -> dict[str, Any]:
+    """How each column is stored."""
+    return {
+        "compression_level": 3,
+        "use_dictionary": [metric.name for metric in metrics if metric.format == SINGLE],
+        "column_encoding": {
+            metric.name: "DELTA_BINARY_PACKED" for metric in metrics if metric.format == INTEGER
+        },
+    }
+
+
+def _row_groups(
+    blocks: Iterable[Block], metrics: Sequence[Metric], schema: pa.Schema
+) -> Iterator[pa.Table]:
+    """Tables of ROW_GROUP_TICKS rows (the last may be shorter), however the blocks are cut."""
+    waiting: list[pa.RecordBatch] = []
+    rows = 0
+    for block in blocks:
+        start = 0
+        while start < len(block):
+            part = block[start : start + ROW_GROUP_TICKS - rows]
+            waiting.append(_record_batch(part, metrics, schema))
+            start += len(part)
+            rows += len(part)
+            if rows == ROW_GROUP_TICKS:
+                yield pa.Table.from_batches(waiting, schema)
+                waiting, rows = [], 0
+    if waiting:
+        yield pa.Table.from_batches(waiting, schema)
+
+
+def _record_batch(block: Block, metrics: Sequence[Metric], schema: pa.Schema) -> pa.RecordBatch:
+    arrays = [_array(block, metric) for metric in metrics]
+    arrays.append(_processes(block))
+    arrays.append(pa.nulls(len(block), _LISTS[EVENTS]))
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _array(block: Block, metric: Metric) -> pa.Array:
+    type = _type(metric)
+    if metric.name == "t_ns":
+        return pa.array(block.t_ns, type)
+    column = block.columns.get(metric.name)
+    if column is None or not column.valid.any():
+        return pa.nulls(len(block), type)
+    if column.valid.all():
+        values, mask = column.values, None
+    else:
+        # What is not valid may be anything, also a number that float32 cannot hold.
+        values, mask = np.where(column.valid, column.values, 0), ~column.valid
+    if metric.format == INTEGER:
+        return pa.array(values.astype(np.int64, copy=False), pa.int64(), mask=mask).view(type)
+    return pa.array(values.astype(type.to_pandas_dtype(), copy=False), type, mask=mask)
+
+
+def _processes(block: Block) -> pa.Array:
+    type = _LISTS[PROCESSES]
+    if not block.processes:
+        return pa.nulls(len(block), type)
+    lengths = np.zeros(len(block), np.int32)
+    absent = np.ones(len(block), np.bool_)
+    for row, entries in block.processes:
+        lengths[row] = len(entries)
+        absent[row] = False
+    flat = [entry for _, entries in block.processes for entry in entries]
+    structs = pa.StructArray.from_arrays(
+        [
+            pa.array([entry.get(field.name) for entry in flat], field.type)
+            for field in _PROCESS_TYPE
+        ],
+        fields=list(_PROCESS_TYPE),
+    )
+    offsets = np.zeros(len(block) + 1, np.int32)
+    np.cumsum(lengths, out=offsets[1:])
+    return pa.ListArray.from_arrays(
+        pa.array(offsets, pa.int32()), structs, type=type, mask=pa.array(absent)
+    )
+
+
+def _block(table: pa.Table, metrics: Sequence[Metric]) -> Block:
+    times = table.column("t_ns")
+    if times.null_count:
+        raise ValueError("a tick has no t_ns")
+    processes: list[tuple[int, list[dict[str, Any]]]] = []
+    if PROCESSES in table.column_names:
+        lists = table.column(PROCESSES).combine_chunks()
+        rows = np.flatnonzero(lists.is_valid().to_numpy(zero_copy_only=False))
+        entries = lists.take(pa.array(rows)).to_pylist()
+        processes = list(zip(rows.tolist(), entries, strict=True))
+    return Block(
+        _column(times).values.astype(np.int64, copy=False),
+        {metric.name: _column(table.column(metric.name)) for metric in metrics},
+        processes,
+    )
+
+
+def _column(chunked: pa.ChunkedArray) -> Column:
+    array = chunked.combine_chunks()
+    if pa.types.is_timestamp(array.type):
+        array = array.view(pa.int64())
+    if array.null_count:
+        valid = array.is_valid().to_numpy(zero_copy_only=False)
+        array = array.fill_null(0)
+    else:
+        valid = np.ones(len(array), np.bool_)
+    values = array.to_numpy(zero_copy_only=False)
+    if values.dtype != np.int64:
+        values = values.astype(np.float64)
+    return Column(values, valid)
+
+
+def _type(metric: Metric) -> pa.DataType:
+    return _TIME_TYPE if metric.name == "time" else _TYPES[metric.format]
+
+
+def _facts(metric: Metric) -> dict[str, str]:
+    return {fact: getattr(metric, fact) for fact in METRIC_FACTS}
+
+
+def _metric(field: pa.Field) -> Metric | None:
+    """The metric that a stored column is; None for a column that perfkit did not write."""
+    formats = {type: format for format, type in _TYPES.items()}
+    format = INTEGER if field.type == _TIME_TYPE else formats.get(field.type, "")
+    facts = {
+        key.decode("utf-8", "replace"): value.decode("utf-8", "replace")
+        for key, value in (field.metadata or {}).items()
+    }
+    return metric_from_facts(field.name, facts, format)
+
+
+def _has(schema: pa.Schema, name: str, type: pa.DataType) -> bool:
+    index = schema.get_field_index(name)
+    return index >= 0 and bool(schema.field(index).type == type)
+
+
+def _exists(path: Path) -> OutputRefused:
+    return OutputRefused(
+        f"{printable(str(path))} exists; choose another file with -o or overwrite it with --force"
+    )
+
+
+@contextlib.contextmanager
+def _removed_on_failure(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def _publish(temporary: Path, path: Path, force: bool) -> None:
+    """Give the finished file its name, atomically; without force never over another file."""
+    if force:
+        temporary.replace(path)
+    else:
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            raise _exists(path) from None
+        except OSError:
+            # A file system without hard links: a small window is left, better than no file.
+            if os.path.lexists(path):
+                raise _exists(path) from None
+            temporary.rename(path)
+        else:
+            temporary.unlink()
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

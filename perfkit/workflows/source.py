@@ -1,0 +1,99 @@
+"""Where ticks come from: a session file or a journal, told apart here and nowhere later.
+
+Derived columns that a source lacks (all of a journal's; those that are newer than a file) are made
+here from the raw ones, by the code that made them when the file was sealed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from perfkit.analysis.rates import Rates
+from perfkit.model.block import Block
+from perfkit.model.metric import Metric
+from perfkit.model.session import Session
+from perfkit.session.journal_reader import JournalSource
+from perfkit.session.reader import open_source
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from perfkit.session.parquet import SessionFile
+
+SESSION = "session"
+LIVE = "live journal"
+ORPHANED = "orphaned journal"
+
+
+class Recording:
+    """One session, whatever it is stored in.
+
+    path; kind: `session`, `live journal` or `orphaned journal`; session; metrics: raw columns and
+    then derived ones.
+    """
+
+    def __init__(self, source: SessionFile | JournalSource) -> None:
+        self._source = source
+        self.path: Path = source.path
+        self.session: Session = source.session
+        self.kind: str = SESSION
+        if isinstance(source, JournalSource):
+            self.kind = LIVE if source.live else ORPHANED
+        self.metrics: tuple[Metric, ...] = (*source.metrics, *Rates(source.metrics).metrics)
+
+    @property
+    def live(self) -> bool:
+        """Whether a recorder was writing it when it was opened."""
+        return self.kind == LIVE
+
+    @property
+    def damaged(self) -> int:
+        """Ticks that were recorded and cannot be read any more."""
+        return self._source.damaged if isinstance(self._source, JournalSource) else 0
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What is wrong with the journal, a sentence each."""
+        return self._source.problems if isinstance(self._source, JournalSource) else ()
+
+    def blocks(self, columns: Collection[str] | None = None) -> Iterator[Block]:
+        """The ticks in time order; only what the columns asked for need is read.
+
+        columns: names of metrics, and `processes`; all by default. Unknown names are passed over.
+        Raises UnusableInput where the source turns out to be damaged.
+        """
+        rates = Rates(self._source.metrics, columns)
+        if not rates.metrics:
+            yield from self._source.blocks(columns)
+            return
+        needed = None if columns is None else {*columns, *rates.inputs}
+        for block in self._source.blocks(needed):
+            derived = rates.add(block)
+            yield derived if columns is None else _only(derived, columns)
+
+    def table(self, columns: Collection[str] | None = None) -> pa.Table:
+        """The columns asked for (all by default) as an Arrow table.
+
+        Unknown names are passed over. Raises UnusableInput where the source is damaged.
+        """
+        if not Rates(self._source.metrics, columns).metrics:
+            return self._source.table(columns)
+        from perfkit.session.parquet import arrow_table
+
+        metrics = [m for m in self.metrics if columns is None or m.name in columns]
+        table = arrow_table(self.blocks(columns), metrics)
+        return table.select(
+            [name for name in table.column_names if columns is None or name in columns]
+        )
+
+
+def open_recording(path: Path) -> Recording:
+    """The session file or journal at path. Raises UnusableInput if it is neither, or damaged."""
+    return Recording(open_source(path))
+
+
+def _only(block: Block, columns: Collection[str]) -> Block:
+    kept = {name: column for name, column in block.columns.items() if name in columns}
+    return Block(block.t_ns, kept, block.processes)
