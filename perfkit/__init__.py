@@ -1,0 +1,3 @@
+"""perfkit: record a running process, analyse the recording, know what it cost."""
+
+from perfkit.version import __version__ as __version__

@@ -1,0 +1,100 @@
+"""The report of one session, complete, before any renderer has seen it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from perfkit.model.insight import Insight, NotApplicable, RuleFailed
+from perfkit.model.metric import Metric
+from perfkit.model.session import Session
+
+
+@dataclass(frozen=True)
+class MetricSummary:
+    """One metric over the whole session; figures are None where no value was recorded.
+
+    count: values that are not null. total: last minus first of a counter, sum of a delta.
+    sparkline: up to 40 means over equal stretches of time, None where a stretch has no value.
+    """
+
+    metric: Metric
+    count: int
+    first: float | None
+    last: float | None
+    minimum: float | None
+    mean: float | None
+    p95: float | None
+    maximum: float | None
+    total: float | None
+    sparkline: tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
+class Hole:
+    """A stretch without ticks: from_ns, until_ns on the session's clock, and why.
+
+    kind: `missed` (the recorder came too late), `suspended` (the machine slept).
+    """
+
+    from_ns: int
+    until_ns: int
+    ticks: int
+    kind: str
+
+
+@dataclass(frozen=True)
+class Monitoring:
+    """What is known of the recording itself.
+
+    active: whether a recorder is still writing. cost_*: the recorder's own CPU.
+    late_p99_ns: lateness of ticks against their deadlines. holes: the longest 20, by time.
+    """
+
+    active: bool
+    ticks: int
+    duration_ns: int
+    cost_cpu_ns: int
+    cost_percent: float | None
+    cost_per_tick_ns: float | None
+    late_p99_ns: float | None
+    late_max_ns: int | None
+    ticks_missed: int
+    suspended_ns: int
+    events_dropped: int
+    holes: tuple[Hole, ...]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Score and status. score is None when less than half of its weight is measurable.
+
+    status: excellent, good, fair, poor. reason: a sentence that says where it comes from.
+    parts: score part name to its value 0..100 or None.
+    """
+
+    score: float | None
+    status: str
+    reason: str
+    parts: Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything the renderers show.
+
+    source: the path it was read from; source_kind: `session`, `live journal` or
+    `orphaned journal`. cannot_tell: sentences on what this session is too short or too
+    empty to say.
+    """
+
+    source: str
+    source_kind: str
+    session: Session
+    monitoring: Monitoring
+    summaries: tuple[MetricSummary, ...]
+    insights: tuple[Insight, ...]
+    not_applicable: tuple[NotApplicable, ...]
+    failed_rules: tuple[RuleFailed, ...]
+    verdict: Verdict
+    cannot_tell: tuple[str, ...]

@@ -1,0 +1,48 @@
+"""What is known of a session beside its ticks: the metadata of the file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Session:
+    """The facts of one recording, as stored in its metadata. Unknown facts are None or empty.
+
+    session_id: UUIDv7 text, so ids sort by start.
+    target_name, command: as recorded, untrusted text; secrets redacted.
+    mode: `pid` (attached) or `command` (started by perfkit).
+    sampler: `linux` or `psutil`.
+    interval_ns: the interval asked for. interval_changes: (t_ns, interval_ns) of each change.
+    started_at_us, ended_at_us: wall clock, microseconds since 1970 UTC.
+    start_boottime_ns: CLOCK_BOOTTIME at t_ns = 0.
+    duration_ns: from the start to the end of the recording; None if it was cut off.
+    exit_code: the target's, where it was perfkit that started it; exit_signal likewise.
+    stop_reason: a sentence ("the target exited", "--duration was reached", …); None if cut off.
+    host: the fingerprint (cpu_model, cores, memory_bytes, kernel, governor, virtualisation, …).
+    missing: column or group name to why it could not be recorded.
+    notes: further facts by key (for instance `exit_cpu_ns`, the kernel's own final sum).
+    """
+
+    session_id: str
+    perfkit_version: str
+    schema_version: str
+    mode: str
+    sampler: str
+    target_pid: int
+    target_name: str
+    command: str
+    interval_ns: int
+    started_at_us: int
+    start_boottime_ns: int
+    ended_at_us: int | None = None
+    duration_ns: int | None = None
+    exit_code: int | None = None
+    exit_signal: int | None = None
+    stop_reason: str | None = None
+    interval_changes: tuple[tuple[int, int], ...] = ()
+    host: Mapping[str, Any] = field(default_factory=dict)
+    missing: Mapping[str, str] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)
