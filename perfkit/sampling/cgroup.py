@@ -1,0 +1,217 @@
+"""The target's control group, version 1 or 2: what it used, what binds it, how it was throttled.
+
+A limit may sit on any ancestor (a systemd slice, a container's root). Memory is read from the
+group whose limit is the tightest, so that usage and limit speak of the same group; throttling
+from the group whose CPU quota is the tightest. Without any limit, the target's own group is read.
+
+Sources: Documentation/admin-guide/cgroup-v2.rst; cgroup-v1/memory.rst; scheduler/sched-bwc.rst.
+"""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# Version 1 writes "no limit" as the largest multiple of a page that a long can hold.
+_NO_LIMIT = 1 << 62
+
+
+class Cgroup:
+    """Reads the control group of one process.
+
+    proc, sys: where the process and system file systems are mounted.
+    read() returns the values of CGROUP_METRICS by name; what the kernel does not give is absent.
+    """
+
+    def __init__(self, proc: str, sys: str, pid: int) -> None:
+        self._paths = _controller_paths(proc, sys, pid)
+        self.version = 2 if "" in self._paths else 1 if self._paths else 0
+        self._memory: tuple[str, int | None] = ("", None)
+        self._cpu: tuple[str, float | None] = ("", None)
+        self.find_limits()
+
+    def find_limits(self) -> None:
+        """Look for the tightest limits again; they may change, so the slow cadence calls this."""
+        memory = self._paths.get("memory", self._paths.get("", []))
+        cpu = self._paths.get("cpu", self._paths.get("", []))
+        limits = [(_memory_limit(path), path) for path in memory]
+        bound = [(limit, path) for limit, path in limits if limit is not None]
+        self._memory = (
+            (min(bound)[1], min(bound)[0]) if bound else (memory[0] if memory else "", None)
+        )
+        quotas = [(_cpu_quota(path), path) for path in cpu]
+        quoted = [(quota, path) for quota, path in quotas if quota is not None]
+        self._cpu = (min(quoted)[1], min(quoted)[0]) if quoted else (cpu[0] if cpu else "", None)
+
+    @property
+    def memory_limit_bytes(self) -> int | None:
+        """The tightest memory limit over the target's group and its ancestors, if there is one."""
+        return self._memory[1]
+
+    @property
+    def cpu_limit_cores(self) -> float | None:
+        """The tightest CPU quota over the target's group and its ancestors, in cores."""
+        return self._cpu[1]
+
+    def read(self) -> dict[str, int | float]:
+        """The current figures, by metric name."""
+        values: dict[str, int | float] = {}
+        if self.version == 2:
+            self._read_v2(values)
+        elif self.version == 1:
+            self._read_v1(values)
+        if self._cpu[1] is not None:
+            values["cgroup_cpu_limit_cores"] = self._cpu[1]
+        if self._memory[1] is not None:
+            values["cgroup_memory_limit_bytes"] = self._memory[1]
+        return values
+
+    def _read_v2(self, values: dict[str, int | float]) -> None:
+        own = self._paths[""][0]
+        _take(values, _table(own, "cpu.stat"), {"cgroup_cpu_ns": ("usage_usec", 1000)})
+        _take(
+            values,
+            _table(self._cpu[0], "cpu.stat"),
+            {
+                "cgroup_periods_count": ("nr_periods", 1),
+                "cgroup_throttled_count": ("nr_throttled", 1),
+                "cgroup_throttled_ns": ("throttled_usec", 1000),
+            },
+        )
+        memory = self._memory[0]
+        _put(values, "cgroup_memory_bytes", _number(memory, "memory.current"))
+        _take(
+            values,
+            _table(memory, "memory.stat"),
+            {"cgroup_memory_inactive_file_bytes": ("inactive_file", 1)},
+        )
+        _take(
+            values,
+            _table(memory, "memory.events"),
+            {
+                "cgroup_memory_limit_hits_count": ("max", 1),
+                "cgroup_oom_kills_count": ("oom_kill", 1),
+            },
+        )
+
+    def _read_v1(self, values: dict[str, int | float]) -> None:
+        accounting = self._paths.get("cpuacct")
+        if accounting:
+            _put(values, "cgroup_cpu_ns", _number(accounting[0], "cpuacct.usage"))
+        if self._cpu[0]:
+            _take(
+                values,
+                _table(self._cpu[0], "cpu.stat"),
+                {
+                    "cgroup_periods_count": ("nr_periods", 1),
+                    "cgroup_throttled_count": ("nr_throttled", 1),
+                    "cgroup_throttled_ns": ("throttled_time", 1),
+                },
+            )
+        memory = self._memory[0]
+        if memory:
+            _put(values, "cgroup_memory_bytes", _number(memory, "memory.usage_in_bytes"))
+            _take(
+                values,
+                _table(memory, "memory.stat"),
+                {"cgroup_memory_inactive_file_bytes": ("total_inactive_file", 1)},
+            )
+            _put(values, "cgroup_memory_limit_hits_count", _number(memory, "memory.failcnt"))
+            _take(
+                values,
+                _table(memory, "memory.oom_control"),
+                {"cgroup_oom_kills_count": ("oom_kill", 1)},
+            )
+
+
+def _controller_paths(proc: str, sys: str, pid: int) -> dict[str, list[str]]:
+    """Controller to the group's directory and its ancestors' (own first); "" is version 2.
+
+    Version 2 counts only where it has controllers: on a hybrid host its tree is bare.
+    """
+    lines = (_read(f"{proc}/{pid}/cgroup") or "").splitlines()
+    unified: list[str] = []
+    legacy: dict[str, list[str]] = {}
+    for line in lines:
+        _, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        if not controllers:
+            unified = _chain(f"{sys}/fs/cgroup", path)
+        for controller in controllers.split(","):
+            if controller in ("cpu", "cpuacct", "memory"):
+                chain = _chain(f"{sys}/fs/cgroup/{controller}", path)
+                if chain:
+                    legacy[controller] = chain
+    if unified and os.path.exists(f"{sys}/fs/cgroup/cgroup.controllers"):
+        return {"": unified}
+    return legacy
+
+
+def _chain(mount: str, path: str) -> list[str]:
+    """The directories from the group up to the mount; from the mount alone where the path is
+    not visible (a container that sees its own group as the root)."""
+    if not os.path.isdir(mount):
+        return []
+    parts = [part for part in path.split("/") if part and part != ".."]
+    chain = ["/".join([mount, *parts[:count]]) for count in range(len(parts), -1, -1)]
+    return [directory for directory in chain if os.path.isdir(directory)]
+
+
+def _memory_limit(path: str) -> int | None:
+    limit = _number(path, "memory.max")
+    if limit is None:
+        limit = _number(path, "memory.limit_in_bytes")
+    return None if limit is None or limit >= _NO_LIMIT else limit
+
+
+def _cpu_quota(path: str) -> float | None:
+    words = (_read(f"{path}/cpu.max") or "").split()
+    if len(words) == 2 and words[0] != "max":
+        return int(words[0]) / int(words[1])
+    quota, period = _number(path, "cpu.cfs_quota_us"), _number(path, "cpu.cfs_period_us")
+    return quota / period if quota is not None and quota > 0 and period else None
+
+
+def _read(path: str) -> str | None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        return os.read(descriptor, 65536).decode("ascii", "replace")
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def _number(directory: str, name: str) -> int | None:
+    text = (_read(f"{directory}/{name}") or "").strip()
+    return int(text) if text.lstrip("-").isdigit() else None
+
+
+def _table(directory: str, name: str) -> dict[str, int]:
+    words = (_read(f"{directory}/{name}") or "").split()
+    return {
+        key: int(value)
+        for key, value in zip(words[::2], words[1::2], strict=False)
+        if value.lstrip("-").isdigit()
+    }
+
+
+def _put(values: dict[str, int | float], name: str, value: int | None) -> None:
+    if value is not None:
+        values[name] = value
+
+
+def _take(
+    values: dict[str, int | float],
+    table: Mapping[str, int],
+    wanted: Mapping[str, tuple[str, int]],
+) -> None:
+    for name, (key, scale) in wanted.items():
+        if key in table:
+            values[name] = table[key] * scale

@@ -1,0 +1,268 @@
+"""The Linux sampler: everything about one target, read from /proc and /sys.
+
+Three groups with a cadence each (fast, system, slow); the caller says which are due.
+`proc` and `sys` may point to copies of other machines' file systems: tests do that.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from perfkit.errors import TargetGone
+from perfkit.model.metric import NULL_INTEGER
+from perfkit.sampling.member import (
+    READ_POSITION,
+    RSS_POSITION,
+    THREADS_POSITION,
+    TICK_NS,
+    WRITE_POSITION,
+    Member,
+)
+from perfkit.sampling.redact import redact
+from perfkit.sampling.system import System
+from perfkit.sampling.threads import ThreadSums
+from perfkit.sampling.tree import INDEX, Row, Tree
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+COMMAND_BYTES = 256
+
+_PSS = INDEX["pss_bytes"]
+_SWAP = INDEX["swap_bytes"]
+_VOLUNTARY = INDEX["ctx_switches_voluntary_count"]
+_INVOLUNTARY = INDEX["ctx_switches_involuntary_count"]
+_WAIT = INDEX["runqueue_wait_ns"]
+_IGNORED = INDEX["sigchld_ignored_count"]
+_FDS = INDEX["fds_count"]
+_FDS_NEAREST = INDEX["fds_nearest_count"]
+_FDS_LIMIT = INDEX["fds_limit_count"]
+_VIRTUAL_NEAREST = INDEX["virtual_nearest_bytes"]
+_VIRTUAL_LIMIT = INDEX["virtual_limit_bytes"]
+_MEMORY_CAPACITY = INDEX["memory_capacity_bytes"]
+_CPU_CAPACITY = INDEX["cpu_capacity_cores"]
+
+# which columns a file's refusal leaves null
+_COLUMNS_OF = {
+    "io": "read_bytes and the other columns of /proc/PID/io",
+    "fd": "fds_count",
+    "children": "processes started by members",
+    "smaps_rollup": "pss_bytes, swap_bytes",
+    "limits": "fds_limit_count, virtual_limit_bytes",
+}
+
+
+class LinuxSampler:
+    """Samples one process tree and the machine under it.
+
+    pid: the root. adopter: pid of the recorder if it adopts orphans, else 0; the target's CPU is
+    then counted from its start, not from the attachment.
+    Raises TargetGone if there is no such process.
+    """
+
+    name = "linux"
+
+    def __init__(
+        self,
+        pid: int,
+        *,
+        adopter: int = 0,
+        proc: str = "/proc",
+        sys: str = "/sys",
+        cpu_clock: Callable[[int], int] | None = time.clock_gettime_ns,
+    ) -> None:
+        self.pid = pid
+        self._from_zero = bool(adopter)
+        self._proc = proc
+        self.tree = Tree(proc, pid, adopter=adopter, cpu_clock=cpu_clock)
+        try:
+            self.tree.attach(from_zero=self._from_zero)
+        except OSError as error:
+            raise TargetGone(
+                f"process {pid} cannot be recorded ({error.strerror}); "
+                "it has ended or is hidden from this user"
+            ) from None
+        self.system = System(proc, sys, pid)
+        self._threads = ThreadSums()
+        self._noted: set[str] = set()
+        self._memory: dict[int, tuple[int, int]] = {}
+
+    def target_gone(self) -> bool:
+        """Whether the root has ended: it has vanished, or waits to be reaped."""
+        root = self.tree.members.get(self.pid)
+        return root is None or root.is_zombie()
+
+    def read(self, row: Row, *, system: bool, slow: bool) -> None:
+        """Write the columns of the groups that are due into the row; the others stay null."""
+        if self.tree.forked() or system:
+            self.tree.discover(all_threads=system)
+        self.tree.read(row)
+        if slow:
+            self._read_slow(row)
+        if system:
+            self.system.read(row)
+            self._read_limits(row)
+
+    def processes(self) -> list[tuple[Any, ...]]:
+        """The list of processes in the order of PROCESS_FIELDS; meant for the slow cadence."""
+        return [self._entry(member) for member in self.tree.members.values()]
+
+    def take_notes(self) -> list[tuple[str, str]]:
+        """What could not be recorded and why: each thing once, as (column or group, reason)."""
+        notes = []
+        for name, reason in {**self.system.missing, **self._denials()}.items():
+            if name not in self._noted:
+                self._noted.add(name)
+                notes.append((name, reason))
+        return notes
+
+    def close(self) -> None:
+        """Let go of all descriptors."""
+        self.tree.close()
+        self.system.close()
+
+    def _denials(self) -> dict[str, str]:
+        denials = {}
+        for name, reason in self.tree.denied.items():
+            denials[_COLUMNS_OF.get(name, name)] = f"a process of the tree denies it ({reason})"
+        if not self.tree.has_children_files:
+            denials["processes"] = (
+                "this kernel has no /proc/PID/task/TID/children: descendants are looked for "
+                "once a second"
+            )
+        if not self.tree.counts_fds_by_size:
+            denials["fds_count"] = "counted on the slow cadence only: the kernel is older than 6.2"
+        return denials
+
+    def _read_slow(self, row: Row) -> None:
+        members = [m for m in self.tree.members.values() if not m.is_zombie()]
+        pss = swap = ignoring = 0
+        complete = True
+        self._memory = {}
+        for member in members:
+            memory = _read_rollup(member)
+            if memory is None:
+                complete = complete and not self._is_denied(member, "smaps_rollup")
+            else:
+                self._memory[member.pid] = memory
+                pss += memory[0]
+                swap += memory[1]
+            self.tree.read_signals(member)
+            ignoring += member.ignores_sigchld
+            self._read_rlimits(member)
+        if complete:
+            row[_PSS] = pss
+            row[_SWAP] = swap
+        row[_IGNORED] = ignoring
+        switches = self._threads.read(members, from_zero=self._from_zero)
+        if switches is not None:
+            row[_VOLUNTARY], row[_INVOLUNTARY], row[_WAIT] = switches
+        if not self.tree.counts_fds_by_size:
+            self._count_fds(row, members)
+        self.system.cgroup.find_limits()
+
+    def _is_denied(self, member: Member, name: str) -> bool:
+        if name in member.denied:
+            self.tree.denied[name] = member.denied[name]
+            return True
+        return False
+
+    def _count_fds(self, row: Row, members: list[Member]) -> None:
+        counts = []
+        for member in members:
+            member.fds = member.count_fds()
+            counts.append(member.fds)
+        known = [count for count in counts if count is not None]
+        row[_FDS] = sum(known) if len(known) == len(counts) else NULL_INTEGER
+
+    def _read_rlimits(self, member: Member) -> None:
+        text = member.read_file("limits")
+        if text is not None:
+            member.limits = (
+                _soft_limit(text, b"Max open files"),
+                _soft_limit(text, b"Max address space"),
+            )
+        else:
+            self._is_denied(member, "limits")
+
+    def _read_limits(self, row: Row) -> None:
+        nearest_fds = nearest_virtual = -1.0
+        for member in self.tree.members.values():
+            files, space = member.limits
+            if files and member.fds is not None and member.fds / files > nearest_fds:
+                nearest_fds = member.fds / files
+                row[_FDS_NEAREST], row[_FDS_LIMIT] = member.fds, files
+            if space and member.virtual_bytes / space > nearest_virtual:
+                nearest_virtual = member.virtual_bytes / space
+                row[_VIRTUAL_NEAREST], row[_VIRTUAL_LIMIT] = member.virtual_bytes, space
+        limit = self.system.cgroup.memory_limit_bytes
+        total = self.system.memory_total_bytes
+        if limit is not None or total:
+            row[_MEMORY_CAPACITY] = min(limit or total, total or limit or 0)
+        cores = float(self.system.cores)
+        if self._proc == "/proc":
+            try:
+                cores = min(cores, float(len(os.sched_getaffinity(self.pid))))
+            except OSError:
+                pass  # the root ends just now; the machine's cores stand
+        quota = self.system.cgroup.cpu_limit_cores
+        if quota is not None:
+            cores = min(cores, quota)
+        if cores > 0:
+            row[_CPU_CAPACITY] = cores
+
+    def _entry(self, member: Member) -> tuple[Any, ...]:
+        memory = self._memory.get(member.pid)
+        switches = self._threads.by_pid.get(member.pid)
+        io = member.io
+        return (
+            member.pid,
+            member.ppid,
+            member.started_ticks * TICK_NS,
+            member.cpu_ns,
+            member.figures[RSS_POSITION],
+            NULL_INTEGER if memory is None else memory[0],
+            NULL_INTEGER if memory is None else memory[1],
+            member.figures[THREADS_POSITION],
+            NULL_INTEGER if member.fds is None else member.fds,
+            NULL_INTEGER if io is None else io[READ_POSITION],
+            NULL_INTEGER if io is None else io[WRITE_POSITION],
+            NULL_INTEGER if switches is None else switches[2],
+            NULL_INTEGER if switches is None else switches[0] + switches[1],
+            int(member.ignores_sigchld),
+            member.state,
+            member.name,
+            command_line(member),
+        )
+
+
+def command_line(member: Member) -> bytes:
+    """The member's command line with secrets hidden, arguments joined by blanks, cut."""
+    raw = (member.read_file("cmdline") or b"").rstrip(b"\0")
+    return b" ".join(redact(raw.split(b"\0")))[:COMMAND_BYTES]
+
+
+def _read_rollup(member: Member) -> tuple[int, int] | None:
+    """(PSS, swap) in bytes from smaps_rollup, or None."""
+    text = member.read_file("smaps_rollup")
+    if not text:
+        return None
+    pss = text.find(b"\nPss:")
+    if pss < 0:
+        return None
+    swap = text.find(b"\nSwap:")
+    return (
+        1024 * int(text[pss + 5 :].split(None, 1)[0]),
+        1024 * int(text[swap + 6 :].split(None, 1)[0]) if swap >= 0 else 0,
+    )
+
+
+def _soft_limit(text: bytes, name: bytes) -> int | None:
+    start = text.find(name)
+    if start < 0:
+        return None
+    word = text[start + len(name) :].split(None, 1)[0]
+    return None if word == b"unlimited" else int(word)

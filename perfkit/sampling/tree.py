@@ -1,0 +1,402 @@
+"""The tree of processes: who belongs to it, and counters that survive their processes.
+
+A tree counter is the largest of its previous value and
+
+    Σ over living members (own + reaped children) + lost − the value at attach
+
+where `lost` grows by a vanished member's last value only if no reaper in the tree absorbed it.
+The kernel adds a child's CPU time, page faults and I/O to the parent that reaps it, in `stat` cut
+to whole ticks of 10 ms, which is why the sum alone may step back a little and the maximum is kept.
+A parent that ignores SIGCHLD absorbs nothing: what its children did between two ticks is in
+nobody's account, the kernel's own included, and such parents are counted instead.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from perfkit.model.metric import COUNTER, NULL_INTEGER
+from perfkit.sampling.member import THREADS_POSITION, Member
+from perfkit.sampling.metrics import IO_FIELDS, RAW_METRICS, STAT_FIELDS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+INDEX = {metric.name: position for position, metric in enumerate(RAW_METRICS)}
+
+_stat_slots = tuple(INDEX[field.metric.name] for field in STAT_FIELDS)
+_stat_counters = tuple(field.metric.kind == COUNTER for field in STAT_FIELDS)
+_io_slots = tuple(INDEX[metric.name] for metric, _ in IO_FIELDS)
+_SIGCHLD_BIT = 1 << 16
+
+Row = list[int | float]
+
+
+class Tree:
+    """The target, every descendant once seen, and orphans that the recorder adopts.
+
+    proc: where the process file system is mounted.
+    adopter: pid of the recorder if it adopts the target's orphans (`record -- CMD`), else 0.
+    cpu_clock: reads a process CPU clock by its id (clock_gettime_ns), raising OSError; None where
+        the pids below `proc` are not this kernel's: then CPU comes from `stat`, in 10 ms steps.
+    """
+
+    def __init__(
+        self,
+        proc: str,
+        root_pid: int,
+        *,
+        adopter: int = 0,
+        cpu_clock: Callable[[int], int] | None = time.clock_gettime_ns,
+    ) -> None:
+        self.root_pid = root_pid
+        self.members: dict[int, Member] = {}
+        self.denied: dict[str, str] = {}
+        self.has_children_files = True
+        self.counts_fds_by_size = True
+        self._proc = proc
+        self._adopter = adopter
+        self._clock = cpu_clock
+        self._born = 0
+        self._gone = 0
+        # Σ over living members, kept up by differences: idle processes cost no addition
+        self._stat = [0] * len(STAT_FIELDS)
+        self._io = [0] * len(IO_FIELDS)
+        # what vanished members leave behind, less the value at attach
+        self._stat_lost = [0] * len(STAT_FIELDS)
+        self._io_lost = [0] * len(IO_FIELDS)
+        self._cpu_lost = 0
+        self._stat_published = [0] * len(STAT_FIELDS)
+        self._io_published = [0] * len(IO_FIELDS)
+        self._cpu_published = 0
+        self._last_fork = b""
+        self._vanishing: dict[int, Member] = {}
+        self._own_member: Member | None = None
+        self._loadavg = self._open_loadavg()
+
+    # ── who belongs to it ──
+
+    def attach(self, *, from_zero: bool) -> None:
+        """Find the root and all its descendants.
+
+        from_zero: count what they used before as well (a command that perfkit started itself).
+        Raises OSError if the root is gone.
+        """
+        root = Member(self._proc, self.root_pid)
+        self.has_children_files = os.path.exists(
+            f"{self._proc}/{self.root_pid}/task/{self.root_pid}/children"
+        )
+        self._admit(root)
+        self.discover(all_threads=True)
+        self._born = 0
+        self.counts_fds_by_size = self._sizes_are_counts()
+        if not from_zero:
+            self._forget_the_past()
+
+    def discover(self, *, all_threads: bool) -> None:
+        """Admit the children that members have started since; all_threads: of every thread."""
+        if not self.has_children_files:
+            if all_threads:
+                self._scan()
+            return
+        waiting = list(self.members.values())
+        if self._adopter:
+            self._discover_adopted(waiting)
+        while waiting:
+            member = waiting.pop()
+            try:
+                children = member.read_children()
+                if all_threads and member.figures[THREADS_POSITION] > 1:
+                    for thread in member.threads():
+                        if thread != str(member.pid):
+                            children += member.read_children(thread)
+            except OSError:
+                continue  # gone meanwhile: the next reading notices
+            for pid in children:
+                self._meet(pid, waiting)
+
+    def forked(self) -> bool:
+        """Whether any process or thread was started on the machine since the last call.
+
+        The last field of /proc/loadavg is the pid given out last: while it stands still there is
+        no new process to look for, so an idle tree costs no walk.
+        """
+        if self._loadavg < 0:
+            return True
+        last = os.pread(self._loadavg, 128, 0).rpartition(b" ")[2]
+        if last == self._last_fork:
+            return False
+        self._last_fork = last
+        return True
+
+    def _discover_adopted(self, waiting: list[Member]) -> None:
+        if self._own_member is None:
+            self._own_member = Member(self._proc, self._adopter)
+        for pid in self._own_member.read_children():
+            self._meet(pid, waiting)
+
+    def _meet(self, pid: int, waiting: list[Member]) -> None:
+        if pid in self.members:
+            return
+        try:
+            member = Member(self._proc, pid)
+        except OSError:
+            return  # lived and died between two readings: its parent's account has it
+        if member.ppid not in self.members and member.ppid != self._adopter:
+            member.close()  # the pid was given to a stranger meanwhile
+            return
+        self._admit(member)
+        waiting.append(member)
+
+    def _scan(self) -> None:
+        """Find descendants by everybody's parent: for kernels without `children` files."""
+        try:
+            names = os.listdir(self._proc)
+        except OSError:
+            return
+        pids = sorted(int(name) for name in names if name.isdigit())
+        found = True
+        while found:
+            found = False
+            for pid in pids:
+                if pid not in self.members:
+                    before = len(self.members)
+                    self._meet(pid, [])
+                    found = found or len(self.members) > before
+
+    def _admit(self, member: Member) -> None:
+        self.members[member.pid] = member
+        self._born += 1
+        for position, figure in enumerate(member.figures):
+            self._stat[position] += figure
+        self._read_io(member)
+        self._read_cpu(member)
+        self.denied.update(member.denied)
+
+    def _vanish(self, member: Member) -> None:
+        """Take a member out and keep what nobody else accounts for."""
+        del self.members[member.pid]
+        self._gone += 1
+        for position, figure in enumerate(member.figures):
+            self._stat[position] -= figure
+        if member.io is not None:
+            for position, figure in enumerate(member.io):
+                self._io[position] -= figure
+        if not self._was_absorbed(member):
+            self._keep_lost(member, member.cpu_ns)
+        member.close()
+
+    def _keep_lost(self, member: Member, cpu_ns: int) -> None:
+        self._cpu_lost += cpu_ns
+        for position, figure in enumerate(member.figures):
+            self._stat_lost[position] += figure
+        if member.io is not None:
+            for position, figure in enumerate(member.io):
+                self._io_lost[position] += figure
+
+    def _was_absorbed(self, member: Member) -> bool:
+        """Whether a living member has taken over the vanished one's figures.
+
+        A reaper that vanished in the same tick passed them on to its own, so the nearest
+        ancestor that lives decides.
+        """
+        pid = member.ppid
+        while pid in self._vanishing:
+            pid = self._vanishing[pid].ppid
+        reaper = self.members.get(pid)
+        if reaper is None:
+            return False
+        self.read_signals(reaper)
+        return not reaper.ignores_sigchld
+
+    def read_signals(self, member: Member) -> bytes | None:
+        """Look up whether the member ignores SIGCHLD; returns its /proc/PID/status."""
+        status = member.read_file("status")
+        if status is not None:
+            ignored = status.find(b"SigIgn:")
+            if ignored >= 0:
+                mask = int(status[ignored + 7 :].split(None, 1)[0], 16)
+                member.ignores_sigchld = bool(mask & _SIGCHLD_BIT)
+        return status
+
+    def reap_adopted(self) -> None:
+        """Reap adopted orphans that have ended; the kernel then tells their exact CPU time."""
+        for member in list(self.members.values()):
+            if (
+                member.ppid == self._adopter
+                and member.pid != self.root_pid
+                and member.is_zombie()
+                and self._adopter
+            ):
+                pid, _, usage = os.wait4(member.pid, os.WNOHANG)
+                if pid:
+                    del self.members[pid]
+                    self._gone += 1
+                    for position, figure in enumerate(member.figures):
+                        self._stat[position] -= figure
+                    for position, figure in enumerate(member.io or ()):
+                        self._io[position] -= figure
+                    exact = int((usage.ru_utime + usage.ru_stime) * 1e9)
+                    self._keep_lost(member, max(exact, member.cpu_ns))
+                    member.close()
+
+    # ── what they used ──
+
+    def read(self, row: Row) -> None:
+        """Read every member and write the fast columns into the row."""
+        clock = self._clock
+        pread = os.pread
+        fstat = os.fstat
+        cpu = 0
+        fds: int | None = 0
+        alive = 0
+        io_complete = True
+        gone: list[Member] = []
+        by_size = self.counts_fds_by_size
+        zombies = False
+        for member in self.members.values():
+            try:
+                raw = pread(member.stat_fd, 1024, 0)
+            except OSError:
+                gone.append(member)
+                continue
+            if member.stat_changed(raw):
+                self._restat(member, raw)
+            if member.is_zombie():
+                zombies = True
+            else:
+                alive += 1
+            if clock is not None:
+                try:
+                    cpu_ns = clock(member.clock_id) + member.children_cpu_ns
+                    if cpu_ns > member.cpu_ns:
+                        member.cpu_ns = cpu_ns
+                except OSError:
+                    pass  # it died after the line above; the last figure stands
+            cpu += member.cpu_ns
+            if member.io_fd >= 0:
+                self._read_io(member)
+            if member.io is None:
+                io_complete = False
+            if by_size and member.fds_dir >= 0:
+                try:
+                    member.fds = fstat(member.fds_dir).st_size
+                except OSError:
+                    member.fds = 0  # ends just now
+            if member.fds is None:
+                fds = None
+            elif fds is not None:
+                fds += member.fds
+        if gone:
+            self._vanishing = {member.pid: member for member in gone}
+            for member in gone:
+                self._vanish(member)
+            self._vanishing = {}
+            cpu = sum(member.cpu_ns for member in self.members.values())
+        self._publish_cpu(row, cpu)
+        self._publish(row, io_complete)
+        row[_FDS] = NULL_INTEGER if fds is None else fds
+        row[_PROCESSES] = alive
+        row[_BORN] = self._born
+        row[_GONE] = self._gone
+        if zombies and self._adopter:
+            self.reap_adopted()
+
+    def close(self) -> None:
+        """Let go of all descriptors."""
+        for member in self.members.values():
+            member.close()
+        if self._loadavg >= 0:
+            os.close(self._loadavg)
+            self._loadavg = -1
+
+    def _restat(self, member: Member, raw: bytes) -> None:
+        before = member.figures
+        cpu_before = member.cpu_ns
+        member.parse_stat(raw)
+        totals = self._stat
+        for position, figure in enumerate(member.figures):
+            totals[position] += figure - before[position]
+        if member.cpu_ns < cpu_before:
+            # `stat` lags behind the CPU clock by up to 10 ms a figure
+            member.cpu_ns = cpu_before
+
+    def _read_cpu(self, member: Member) -> None:
+        if self._clock is None:
+            return
+        try:
+            member.cpu_ns = self._clock(member.clock_id) + member.children_cpu_ns
+        except OSError:
+            self.denied.setdefault("cpu clock", "the kernel gives no CPU clock of the process")
+
+    def _read_io(self, member: Member) -> None:
+        if member.io_fd < 0:
+            return
+        before = member.io
+        try:
+            changed = member.read_io()
+        except ProcessLookupError:
+            return  # ends just now; the last figures stand
+        except OSError as error:
+            member.denied["io"] = self.denied["io"] = error.strerror or str(error)
+            os.close(member.io_fd)
+            member.io_fd = -1
+            return
+        if changed and member.io is not None:
+            for position, figure in enumerate(member.io):
+                self._io[position] += figure - (before[position] if before else 0)
+
+    def _publish_cpu(self, row: Row, living: int) -> None:
+        value = living + self._cpu_lost
+        if value > self._cpu_published:
+            self._cpu_published = value
+        row[_CPU] = self._cpu_published
+
+    def _publish(self, row: Row, io_complete: bool) -> None:
+        published = self._stat_published
+        for position, slot in enumerate(_stat_slots):
+            value = self._stat[position]
+            if _stat_counters[position]:
+                value += self._stat_lost[position]
+                if value < published[position]:
+                    value = published[position]
+                else:
+                    published[position] = value
+            row[slot] = value
+        if not io_complete:
+            return  # a sum without one of its members would be a guess
+        published = self._io_published
+        for position, slot in enumerate(_io_slots):
+            value = self._io[position] + self._io_lost[position]
+            if value < published[position]:
+                value = published[position]
+            else:
+                published[position] = value
+            row[slot] = value
+
+    def _forget_the_past(self) -> None:
+        self._cpu_lost = -sum(member.cpu_ns for member in self.members.values())
+        self._stat_lost = [-figure for figure in self._stat]
+        self._io_lost = [-figure for figure in self._io]
+
+    def _sizes_are_counts(self) -> bool:
+        """Whether the size of /proc/PID/fd is the number of descriptors (Linux 6.2 and newer)."""
+        try:
+            return os.stat(f"{self._proc}/self/fd").st_size > 0
+        except OSError:
+            return False
+
+    def _open_loadavg(self) -> int:
+        try:
+            return os.open(f"{self._proc}/loadavg", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return -1
+
+
+_CPU = INDEX["cpu_time_ns"]
+_FDS = INDEX["fds_count"]
+_PROCESSES = INDEX["processes_count"]
+_BORN = INDEX["processes_born_count"]
+_GONE = INDEX["processes_gone_count"]

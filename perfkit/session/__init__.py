@@ -1,0 +1,1 @@
+"""Keeping what was sampled: the journal while recording, the Parquet file afterwards."""
