@@ -1,0 +1,91 @@
+"""The command line: `perfkit COMMAND`. One file a command; this one joins them and bounds errors.
+
+Nothing here loads a large library: what a command needs, it imports when it runs.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+
+from perfkit.cli import commands
+from perfkit.errors import EXIT_FAULT, EXIT_LAUNCH_FAILED, EXIT_USAGE, PerfkitError
+from perfkit.model.text import printable
+from perfkit.version import __version__
+
+app = typer.Typer(
+    name="perfkit",
+    help="Record a running process into one file, analyse it, know what it cost.",
+    no_args_is_help=True,
+    # plain help: the large library behind the coloured one takes longer than the rest
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+commands.register(app)
+
+# the base of all "these words do not fit" exceptions; typer does not export it under a name
+_ClickException: type[Exception] = next(
+    base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException"
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"perfkit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> NoReturn:
+    """Run the command line and exit: the one place where errors become sentences and codes."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(words: list[str]) -> int:
+    """Run one command line and return its exit code."""
+    try:
+        code = app(words, prog_name="perfkit", standalone_mode=False)
+    except PerfkitError as error:
+        _complain(str(error))
+        return _code_of(error.exit_code, words)
+    except _ClickException as error:
+        message = error.format_message() if hasattr(error, "format_message") else str(error)
+        command = next((word for word in words if not word.startswith("-")), "")
+        known = any(command == name for name, _ in commands.COMMANDS)
+        if message:
+            where = f"perfkit {command} --help" if known else "perfkit --help"
+            _complain(f"{printable(message).rstrip('.')}; see `{where}`")
+            return _code_of(EXIT_USAGE, words)
+        return 0  # no_args_is_help: the help has been shown
+    except typer.Abort:
+        return 130
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # the reader of our output has left; there is nobody to tell
+        sys.stderr.close()
+        return EXIT_FAULT
+    return code if isinstance(code, int) else 0
+
+
+def _code_of(code: int, words: list[str]) -> int:
+    """Until `record -- CMD` has started CMD, usage errors too are 125, as with `env`."""
+    if words[:1] == ["record"] and "--" in words and code < EXIT_LAUNCH_FAILED:
+        return EXIT_LAUNCH_FAILED
+    return code
+
+
+def _complain(sentence: str) -> None:
+    print(f"perfkit: {sentence}", file=sys.stderr)

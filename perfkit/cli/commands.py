@@ -1,0 +1,25 @@
+"""The catalogue of commands, in the order of the help."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import typer
+
+from perfkit.cli import record, recover
+
+_COMMAND_WORDS: dict[str, Any] = {"allow_interspersed_args": False}
+
+COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
+    ("record", record.record),
+    ("recover", recover.recover),
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Give every command of the catalogue to the application; help is the function's docstring."""
+    for name, function in COMMANDS:
+        # everything behind the first word of CMD is CMD's own
+        settings = _COMMAND_WORDS if name == "record" else {}
+        app.command(name, context_settings=settings)(function)

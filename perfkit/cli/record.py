@@ -1,0 +1,77 @@
+"""`perfkit record`: one process, or one command, into one file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from perfkit.errors import UsageError
+
+
+def record(
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[-- CMD ARGS…]", help="Start this command and record it."),
+    ] = None,
+    pid: Annotated[
+        int | None,
+        typer.Option(
+            "--pid", "-p", metavar="N", help="Record this running process and its children."
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Default: perfkit-NAME-TIME.parquet here."
+        ),
+    ] = None,
+    interval: Annotated[
+        str, typer.Option("--interval", "-i", help="Time between ticks, from 1ms to 1h.")
+    ] = "100ms",
+    duration: Annotated[
+        str | None,
+        typer.Option("--duration", "-d", help="Stop recording after this time, such as 30s or 5m."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite FILE if it exists.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="No live line and no closing line.")
+    ] = False,
+) -> None:
+    """Record a process, its children and its machine into one Parquet file.
+
+    perfkit record --pid 1234 --duration 30s
+
+    perfkit record -- python job.py
+
+    Ctrl-C ends a recording by --pid and seals the file. With a command, the command's own exit
+    code is returned, its streams are untouched and signals reach it.
+    """
+    from perfkit.workflows import record as workflow
+
+    if bool(command) == (pid is not None):
+        raise UsageError(
+            "name either a running process (perfkit record --pid N) "
+            "or a command (perfkit record -- CMD ARGS)"
+        )
+    interval_ns = workflow.parse_interval(interval)
+    duration_ns = None if duration is None else workflow.parse_duration(duration, "--duration")
+    if command:
+        workflow.record_command(
+            command,
+            output=output,
+            interval_ns=interval_ns,
+            duration_ns=duration_ns,
+            force=force,
+            quiet=quiet,
+        )
+    elif pid is not None:
+        workflow.record_pid(
+            pid,
+            output=output,
+            interval_ns=interval_ns,
+            duration_ns=duration_ns,
+            force=force,
+            quiet=quiet,
+        )

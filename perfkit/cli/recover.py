@@ -1,0 +1,25 @@
+"""`perfkit recover`: seal what a killed recorder left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def recover(
+    journal: Annotated[Path, typer.Argument(metavar="PATH.partial", help="The journal's folder.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Default: the name without .partial."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite FILE if it exists.")] = False,
+) -> None:
+    """Seal the journal of a recorder that was killed, into the Parquet file it was to become."""
+    from perfkit.model.text import printable
+    from perfkit.workflows.recover import recover as workflow
+
+    path = workflow(journal, output, force=force)
+    shown = printable(str(path))
+    print(f"recovered {shown}; next: perfkit analyze {shown}")

@@ -1,0 +1,1 @@
+"""Joining the rooms into what each command does; one file a command."""

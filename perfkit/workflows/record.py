@@ -1,0 +1,325 @@
+"""Starting a recording: everything that needs more than the small recorder has.
+
+Checks the options, makes the journal, starts CMD where there is one, and re-executes itself as
+`perfkit.workflows.recorder`, same PID.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import secrets
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NoReturn
+
+import perfkit
+from perfkit.errors import LaunchFailed, OutputRefused, PerfkitError, TargetGone, UsageError
+from perfkit.model.session import Session
+from perfkit.model.text import printable
+from perfkit.sampling.host import fingerprint
+from perfkit.sampling.metrics import RAW_METRICS
+from perfkit.sampling.redact import redact
+from perfkit.session.journal import create_journal, journal_path
+from perfkit.session.schema import SCHEMA_VERSION
+from perfkit.version import __version__
+
+MIN_INTERVAL_NS = 1_000_000
+MAX_INTERVAL_NS = 3600 * 1_000_000_000
+
+_UNITS_NS = {
+    "ns": 1,
+    "us": 10**3,
+    "ms": 10**6,
+    "s": 10**9,
+    "m": 60 * 10**9,
+    "min": 60 * 10**9,
+    "h": 3600 * 10**9,
+    "d": 86400 * 10**9,
+}
+_PR_SET_CHILD_SUBREAPER = 36
+_NAME_LENGTH = 40
+
+
+def parse_duration(text: str, what: str) -> int:
+    """Nanoseconds of `100ms`, `1.5s`, `2m`, …; a bare number is seconds.
+
+    what: the option's name, for the message. Raises UsageError.
+    """
+    stripped = text.strip().lower()
+    number = stripped.rstrip("abcdefghijklmnopqrstuvwxyzµ")
+    unit = stripped[len(number) :].replace("µ", "u") or "s"
+    try:
+        value = float(number)
+    except ValueError:
+        value = float("nan")
+    if unit not in _UNITS_NS or not 0 < value < float("inf"):
+        raise UsageError(
+            f"{what} {printable(text)!r} is not a length of time; write it like 100ms, 2s or 5m"
+        )
+    return round(value * _UNITS_NS[unit])
+
+
+def parse_interval(text: str) -> int:
+    """Nanoseconds of an interval between ticks. Raises UsageError outside 1 ms to 1 h."""
+    interval_ns = parse_duration(text, "--interval")
+    if not MIN_INTERVAL_NS <= interval_ns <= MAX_INTERVAL_NS:
+        raise UsageError(f"--interval {printable(text)!r} is out of range; choose from 1ms to 1h")
+    return interval_ns
+
+
+def record_pid(
+    pid: int,
+    *,
+    output: Path | None,
+    interval_ns: int,
+    duration_ns: int | None,
+    force: bool,
+    quiet: bool,
+) -> NoReturn:
+    """Record a running process; becomes the recorder and never returns.
+
+    Raises TargetGone, OutputRefused.
+    """
+    name, command = _describe(pid)
+    path = _output_path(output, name, force)
+    session = _session("pid", pid, name, command, interval_ns)
+    lock = _create_journal(path, session)
+    _become_recorder(
+        {
+            "mode": "pid",
+            "pid": pid,
+            "command": "",
+            "go_fd": -1,
+            "exec_error_fd": -1,
+            "lock_fd": lock,
+            "live": int(not quiet and _is_live_terminal()),
+        },
+        path,
+        interval_ns,
+        duration_ns,
+        force=force,
+        quiet=quiet,
+    )
+
+
+def record_command(
+    arguments: Sequence[str],
+    *,
+    output: Path | None,
+    interval_ns: int,
+    duration_ns: int | None,
+    force: bool,
+    quiet: bool,
+) -> NoReturn:
+    """Start a command and record it; becomes the recorder and never returns.
+
+    Raises LaunchFailed (exit code 125) for everything that fails before the command runs.
+    """
+    raw = [os.fsencode(argument) for argument in arguments]
+    name = os.path.basename(raw[0])
+    try:
+        path = _output_path(output, printable(name), force)
+        command = printable(b" ".join(redact(raw)))
+        session = _session("command", 0, printable(name), command, interval_ns)
+        lock = _create_journal(path, session)
+    except PerfkitError as error:
+        raise LaunchFailed(str(error)) from None
+    _adopt_orphans()
+    pid, go_fd, exec_error_fd = _start_blocked(raw)
+    _become_recorder(
+        {
+            "mode": "command",
+            "pid": pid,
+            "command": printable(raw[0]),
+            "go_fd": go_fd,
+            "exec_error_fd": exec_error_fd,
+            "lock_fd": lock,
+            # where the command writes to the same terminal, a moving line would garble it
+            "live": int(not quiet and _is_live_terminal() and not sys.stdout.isatty()),
+        },
+        path,
+        interval_ns,
+        duration_ns,
+        force=force,
+        quiet=quiet,
+    )
+
+
+def _describe(pid: int) -> tuple[str, str]:
+    """Name and redacted command line of a process that can be recorded. Raises TargetGone."""
+    if pid == os.getpid():
+        raise TargetGone(f"process {pid} is perfkit itself; choose another")
+    try:
+        status = Path(f"/proc/{pid}/status").read_bytes()
+    except OSError:
+        raise TargetGone(_why_absent(pid)) from None
+    facts = dict(line.split(b":", 1) for line in status.splitlines() if b":" in line)
+    name = printable(facts.get(b"Name", b"?").strip())
+    leader = int(facts.get(b"Tgid", b"0"))
+    if leader not in (0, pid):
+        raise TargetGone(
+            f"{pid} is a thread of process {leader} ({name}), not a process; "
+            f"record it with --pid {leader}"
+        )
+    if facts.get(b"State", b"").strip().startswith((b"Z", b"X")):
+        raise TargetGone(
+            f"process {pid} ({name}) is a zombie: it has ended and waits for its parent to reap it"
+        )
+    try:
+        raw = Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0")
+    except OSError:
+        raw = b""
+    return name, printable(b" ".join(redact(raw.split(b"\0"))))
+
+
+def _why_absent(pid: int) -> str:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return f"there is no process {pid}; it has ended or never existed (see `ps -e`)"
+    except (PermissionError, OverflowError):
+        pass
+    else:
+        return f"process {pid} shows nothing in /proc; is /proc mounted?"
+    if pid.bit_length() > 31:
+        return f"there is no process {pid}: the number is too large"
+    return (
+        f"process {pid} belongs to another user and /proc hides it (hidepid); "
+        "run perfkit as that user or as root"
+    )
+
+
+def _output_path(output: Path | None, name: str, force: bool) -> str:
+    """Where the session goes. Raises OutputRefused if it exists or its folder cannot take it."""
+    if output is None:
+        safe = "".join(
+            character if character.isalnum() or character in "-_.+" else "_" for character in name
+        )[:_NAME_LENGTH]
+        stamp = time.strftime("%Y%m%d-%H%M%S")
+        output = Path(f"perfkit-{safe.strip('.') or 'process'}-{stamp}.parquet")
+    shown = printable(str(output))
+    if output.is_dir():
+        raise OutputRefused(f"{shown} is a folder; name a file with -o FILE")
+    if output.exists() and not force:
+        raise OutputRefused(
+            f"{shown} exists; choose another file with -o or overwrite with --force"
+        )
+    parent = output.parent
+    if not parent.is_dir():
+        raise OutputRefused(
+            f"there is no folder {printable(str(parent))}; make it or choose another"
+        )
+    return str(output)
+
+
+def _create_journal(path: str, session: Session) -> int:
+    facts = {name: value for name, value in asdict(session).items() if value is not None}
+    lock = create_journal(journal_path(path), RAW_METRICS, facts)
+    os.set_inheritable(lock, True)
+    return lock
+
+
+def _session(mode: str, pid: int, name: str, command: str, interval_ns: int) -> Session:
+    return Session(
+        session_id=_uuid7(),
+        perfkit_version=__version__,
+        schema_version=SCHEMA_VERSION,
+        mode=mode,
+        sampler="linux",
+        target_pid=pid,
+        target_name=name,
+        command=command,
+        interval_ns=interval_ns,
+        started_at_us=time.time_ns() // 1000,
+        start_boottime_ns=time.clock_gettime_ns(time.CLOCK_BOOTTIME),
+        host=fingerprint(),
+    )
+
+
+def _uuid7() -> str:
+    """A UUID whose order is that of time (RFC 9562, section 5.7)."""
+    milliseconds = time.time_ns() // 1_000_000
+    random = secrets.randbits(74)
+    number = (
+        milliseconds << 80 | 0x7 << 76 | (random >> 62) << 64 | 0b10 << 62 | random & (2**62 - 1)
+    )
+    text = f"{number:032x}"
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
+
+
+def _is_live_terminal() -> bool:
+    return sys.stderr.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
+
+
+def _adopt_orphans() -> None:
+    """Become the parent of every descendant whose own parent ends (prctl(2))."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _start_blocked(arguments: list[bytes]) -> tuple[int, int, int]:
+    """Fork a child that becomes the command once the recorder is ready.
+
+    Returns (pid, descriptor to close for the start, descriptor that tells a failed exec by its
+    errno and is closed by a successful one).
+    """
+    go_read, go_write = os.pipe()
+    error_read, error_write = os.pipe()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.close(go_write)
+            os.close(error_read)
+            os.read(go_read, 1)  # until the recorder closes its end, or dies
+            os.close(go_read)
+            # Python ignores these two; a command expects them as the shell has them
+            signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+            signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+            if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+                signal.signal(signal.SIGINT, signal.SIG_DFL)
+            os.execvp(arguments[0], arguments)
+        except OSError as error:
+            os.write(error_write, str(error.errno).encode())
+        finally:
+            os._exit(127)
+    os.close(go_read)
+    os.close(error_write)
+    os.set_inheritable(go_write, True)
+    os.set_inheritable(error_read, True)
+    return pid, go_write, error_read
+
+
+def _become_recorder(
+    options: dict[str, Any],
+    path: str,
+    interval_ns: int,
+    duration_ns: int | None,
+    *,
+    force: bool,
+    quiet: bool,
+) -> NoReturn:
+    root = str(Path(perfkit.__file__).parent.parent)
+    options |= {
+        "journal": journal_path(path),
+        "output": path,
+        "interval_ns": interval_ns,
+        "duration_ns": "" if duration_ns is None else duration_ns,
+        "force": int(force),
+        "quiet": int(quiet),
+        "root": root,
+    }
+    code = (
+        f"import sys; sys.path.append({root!r}); "
+        "from perfkit.workflows.recorder import main; main()"
+    )
+    # -S, -E, -P: nothing of the environment or the current folder, and no `site`: less to load
+    words = [sys.executable, "-S", "-E", "-P", "-c", code]
+    words += [f"{name}={value}" for name, value in options.items()]
+    os.execv(sys.executable, words)
