@@ -145,7 +145,8 @@ class LinuxSampler:
         for member in members:
             memory = _read_rollup(member)
             if memory is None:
-                complete = complete and not self._is_denied(member, "smaps_rollup")
+                self._tell_denial(member, "smaps_rollup")
+                complete = complete and not member.is_there()
             else:
                 self._memory[member.pid] = memory
                 pss += memory[0]
@@ -164,11 +165,9 @@ class LinuxSampler:
             self._count_fds(row, members)
         self.system.cgroup.find_limits()
 
-    def _is_denied(self, member: Member, name: str) -> bool:
+    def _tell_denial(self, member: Member, name: str) -> None:
         if name in member.denied:
             self.tree.denied[name] = member.denied[name]
-            return True
-        return False
 
     def _count_fds(self, row: Row, members: list[Member]) -> None:
         counts = []
@@ -186,7 +185,7 @@ class LinuxSampler:
                 _soft_limit(text, b"Max address space"),
             )
         else:
-            self._is_denied(member, "limits")
+            self._tell_denial(member, "limits")
 
     def _read_limits(self, row: Row) -> None:
         nearest_fds = nearest_virtual = -1.0
@@ -248,11 +247,11 @@ def command_line(member: Member) -> bytes:
 def _read_rollup(member: Member) -> tuple[int, int] | None:
     """(PSS, swap) in bytes from smaps_rollup, or None."""
     text = member.read_file("smaps_rollup")
-    if not text:
+    if text is None:
         return None
     pss = text.find(b"\nPss:")
     if pss < 0:
-        return None
+        return 0, 0  # a kernel thread has no memory of its own
     swap = text.find(b"\nSwap:")
     return (
         1024 * int(text[pss + 5 :].split(None, 1)[0]),

@@ -110,8 +110,8 @@ class Member:
     def _keep(self, name: str, flags: int = 0) -> int:
         try:
             return os.open(f"{self._path}/{name}", os.O_RDONLY | os.O_CLOEXEC | flags)
-        except ProcessLookupError:
-            return -1
+        except (ProcessLookupError, FileNotFoundError):
+            return -1  # ends just now, or the kernel has no such file
         except OSError as error:
             self.denied[name.rpartition("/")[2]] = error.strerror or str(error)
             return -1
@@ -126,6 +126,14 @@ class Member:
     def is_zombie(self) -> bool:
         """Whether the process has ended and waits to be reaped."""
         return self.state in (b"Z", b"X")
+
+    def is_there(self) -> bool:
+        """Whether the process still exists."""
+        try:
+            os.pread(self.stat_fd, 1, 0)
+        except OSError:
+            return False
+        return True
 
     def stat_changed(self, raw: bytes) -> bool:
         """Whether the line differs from the last one parsed; idle processes save the parsing."""
