@@ -1,0 +1,467 @@
+"""The DuckDB in which rules and hand-written queries run: it reads its views and nothing else.
+
+What a query cannot do, and what stops it:
+files, ATTACH, extensions: external access is off before the first byte of a session is loaded.
+Settings: the configuration is locked. Writing: one SELECT a query, in a read-only transaction.
+Python's variables: replacement scans are off. Running for ever: a watchdog interrupts, and gives up
+waiting where DuckDB does not listen. Eating the machine's memory: DuckDB's own limit, and a limit
+on the process for what DuckDB does not count (`repeat('x', 2000000000)` took 4 GiB of a 300 MiB
+limit).
+
+Tables are filled before they are queried, only with the columns that a query names. They are
+copies: a registered Arrow table would be scanned anew by every rule.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import duckdb
+
+from perfkit.errors import UnusableInput
+from perfkit.model.block import Block
+from perfkit.model.text import printable
+from perfkit.sql import views
+from perfkit.sql.mentions import NOTHING, Mentions, mentions, tokens
+from perfkit.sql.views import Rows, quoted
+
+MEMORY_LIMIT_BYTES = 2 << 30
+TIMEOUT_S = 30.0
+MOST_ROWS = 5_000_000
+"""More rows than this are no answer to a question; they would only fill the memory."""
+
+_RESULT_BYTES = 1 << 30  # what a query's process may grow by beyond DuckDB's own limit
+_GRACE_S = 1.0  # how long an interrupted query may take to notice
+_BATCH_ROWS = 10_000
+
+# They read addresses or further SQL from their arguments, past the checks of this module.
+_REFUSED_CALLS = frozenset(
+    {
+        "arrow_scan",
+        "arrow_scan_dumb",
+        "enable_logging",
+        "enable_profiling",
+        "json_execute_serialized_sql",
+        "pandas_scan",
+        "python_arrow_scan",
+        "python_map_function",
+        "query",
+        "seq_scan",
+    }
+)
+_READ_ONLY = "queries can only read the views, not files, settings or extensions"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Where a view's data come from.
+
+    columns: all that it could give. load: those named (a subset of `columns`) as a Block, an Arrow
+    table or stream, or Rows. sparse: columns that are null between their readings.
+    """
+
+    columns: tuple[str, ...]
+    load: Callable[[Collection[str]], Any]
+    sparse: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class QueryResult:
+    """types: DuckDB's names of the column types. rows: None, bool, int, float, str, bytes,
+    datetime values, and lists and dicts of these; decimals are floats.
+    """
+
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+
+
+class Database:
+    """Views over the given tables: `ticks`, `periods`, `processes`, `session` and `events`.
+
+    tables: view name to Table; `events` is always there. Further names become plain views.
+    memory_limit_bytes: for DuckDB; results may take as much as 1 GiB more.
+    timeout_s: for one query, loading apart.
+    """
+
+    def __init__(
+        self,
+        tables: Mapping[str, Table],
+        *,
+        memory_limit_bytes: int = MEMORY_LIMIT_BYTES,
+        timeout_s: float = TIMEOUT_S,
+    ) -> None:
+        self._tables = dict(tables)
+        self._memory_limit_bytes = memory_limit_bytes
+        self._timeout_s = timeout_s
+        self._loaded: dict[str, frozenset[str]] = {}
+        self._carried: frozenset[str] = frozenset()
+        self._connection = _connect(memory_limit_bytes)
+        self._connection.execute(f"CREATE VIEW events AS {views.EVENTS_VIEW}")
+        self._connection.execute("SET lock_configuration = true")
+
+    def columns(self, table: str) -> tuple[str, ...]:
+        """The columns that a table could give; none if there is no such table."""
+        found = self._tables.get(table)
+        return found.columns if found else ()
+
+    def prepare(self, queries: Iterable[str]) -> None:
+        """Load at once what several queries name, instead of table after table as they come."""
+        wanted = NOTHING
+        for sql in queries:
+            # A star of one query says nothing about the tables of another.
+            found = mentions(sql)
+            if not (found.everything or found.all_tables):
+                wanted |= found
+        self._load(wanted)
+
+    def query(self, sql: str, *, most_rows: int = MOST_ROWS) -> QueryResult:
+        """The rows of one SELECT (or WITH, FROM, VALUES, EXPLAIN, DESCRIBE, SUMMARIZE, SHOW).
+
+        Raises UnusableInput, one sentence: for wrong SQL, for anything but reading the views, for a
+        query that takes longer or needs more memory than it may, or returns over `most_rows` rows.
+        """
+        self._admit(sql)
+        wanted = mentions(sql)
+        if refused := sorted(wanted.calls & _REFUSED_CALLS):
+            raise UnusableInput(f"{refused[0]}() is not available here: {_READ_ONLY}")
+        self._load(wanted)
+        try:
+            return self._run(sql, most_rows)
+        except (duckdb.BinderException, duckdb.CatalogException) as error:
+            if not self._load_what_was_missed(wanted, str(error)):
+                raise self._explained(error, wanted) from None
+        except (duckdb.Error, MemoryError, OverflowError, ValueError) as error:
+            raise self._explained(error, wanted) from None
+        try:
+            return self._run(sql, most_rows)
+        except (duckdb.Error, MemoryError, OverflowError, ValueError) as error:
+            raise self._explained(error, wanted) from None
+
+    def close(self) -> None:
+        """Let go of the memory. A database that is closed answers no more."""
+        self._connection.close()
+
+    # ── admitting ──
+
+    def _admit(self, sql: str) -> None:
+        """Raise UnusableInput unless the text is one statement that only reads."""
+        kinds = self._statement_kinds(sql)
+        if len(kinds) != 1:
+            count = "no statement" if not kinds else f"{len(kinds)} statements"
+            raise UnusableInput(f"the query holds {count}; give exactly one SELECT")
+        if kinds == ["EXPLAIN"]:
+            explained = _explained_statement(sql)
+            kinds = self._statement_kinds(explained) if explained else ["EXPLAIN"]
+        if kinds == ["MULTI"]:
+            raise UnusableInput("PIVOT needs its values named here: PIVOT … ON column IN (…)")
+        if kinds != ["SELECT"]:
+            kind = printable(kinds[0].replace("_", " "), 20) if kinds else "this statement"
+            raise UnusableInput(f"{kind} is not available here: {_READ_ONLY}; give one SELECT")
+
+    def _statement_kinds(self, sql: str) -> list[str]:
+        try:
+            statements = self._connection.extract_statements(sql)
+        except (duckdb.Error, UnicodeError, ValueError) as error:
+            raise self._explained(error, NOTHING) from None
+        return [statement.type.name.removesuffix("_STATEMENT") for statement in statements]
+
+    # ── loading ──
+
+    def _load(self, wanted: Mentions) -> None:
+        """Make sure that every view the query names exists, with the columns it names."""
+        for name in [name for name in self._tables if name in wanted.names or wanted.all_tables]:
+            table = self._tables[name]
+            named = _named_columns(table, wanted)
+            carried = frozenset(
+                column
+                for column in table.sparse
+                if wanted.catalogue
+                or any(carry.lower() in wanted.names for carry in views.carried_names(column))
+            )
+            if name == "session" and "ticks" in self._tables:
+                self._fill("ticks", frozenset(), frozenset())
+            self._fill(name, named, carried)
+
+    def _fill(self, name: str, columns: frozenset[str], carried: frozenset[str]) -> None:
+        table = self._tables[name]
+        base = {column for column in ("t_ns", "end_ns", "processes") if column in table.columns}
+        wanted = columns | base | self._loaded.get(name, frozenset())
+        if self._loaded.get(name) != wanted:
+            self._copy(name, table.load([column for column in table.columns if column in wanted]))
+            self._loaded[name] = wanted
+        elif not (name == "ticks" and carried - self._carried):
+            return
+        types = self._types(name)
+        if name == "ticks":
+            self._carried |= carried & types.keys()
+            text = views.ticks_view(types, self._carried)
+        elif name in views.VIEWS:
+            text = views.VIEWS[name](types)
+        else:
+            text = views.plain_view(name, types)
+        self._connection.execute(f"CREATE OR REPLACE VIEW {quoted(name)} AS {text}")
+
+    def _copy(self, name: str, loaded: Any) -> None:
+        target = f"{views.SCHEMA}.{quoted(name)}"
+        if isinstance(loaded, Rows):
+            columns = ", ".join(f"{quoted(c)} {type}" for c, type in loaded.columns.items())
+            self._connection.execute(f"CREATE OR REPLACE TABLE {target} ({columns})")
+            places = ", ".join(f"?::{type}" for type in loaded.columns.values())
+            for row in loaded.rows:
+                self._connection.execute(f"INSERT INTO {target} VALUES ({places})", row)
+            return
+        self._connection.register("incoming", _registrable(loaded))
+        try:
+            self._connection.execute(f"CREATE OR REPLACE TABLE {target} AS SELECT * FROM incoming")
+        except (duckdb.Error, MemoryError) as error:
+            raise self._explained(error, NOTHING) from None
+        finally:
+            self._connection.unregister("incoming")
+
+    def _types(self, name: str) -> dict[str, str]:
+        found = self._connection.execute(f"SELECT * FROM {views.SCHEMA}.{quoted(name)} LIMIT 0")
+        return {column: str(type) for column, type, *_ in found.description or ()}
+
+    def _load_what_was_missed(self, wanted: Mentions, message: str) -> bool:
+        """Load all columns if the error speaks of one that exists; whether that was so."""
+        spoken = {token.text for token in tokens(message.partition("\n")[0])}
+        missed = False
+        for name, table in self._tables.items():
+            unloaded = frozenset(table.columns) - self._loaded.get(name, frozenset())
+            if name in wanted.names and spoken & {column.lower() for column in unloaded}:
+                self._fill(name, frozenset(table.columns), table.sparse)
+                missed = True
+        return missed
+
+    # ── running ──
+
+    def _run(self, sql: str, most_rows: int) -> QueryResult:
+        """Run in a thread of its own, so that not even an uninterruptible function holds us up."""
+        cursor = self._connection.cursor()
+        deadline = time.monotonic() + self._timeout_s
+        done: list[QueryResult | BaseException] = []
+
+        def work() -> None:
+            try:
+                done.append(_fetch(cursor, sql, most_rows, deadline))
+            except BaseException as error:
+                done.append(error)
+
+        thread = threading.Thread(target=work, daemon=True)
+        with _memory_cap(self._memory_limit_bytes + _RESULT_BYTES):
+            thread.start()
+            try:
+                thread.join(self._timeout_s)
+            except KeyboardInterrupt:
+                _stop(cursor, thread)
+                raise
+            if thread.is_alive():
+                _stop(cursor, thread)
+        if not done or isinstance(done[0], duckdb.InterruptException | TimeoutError):
+            raise UnusableInput(
+                f"the query was stopped after {self._timeout_s:g} s; "
+                "narrow it by a WHERE on t_ns or by fewer joins"
+            )
+        outcome = done[0]
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    # ── explaining ──
+
+    def _explained(self, error: Exception, wanted: Mentions) -> UnusableInput:
+        """DuckDB's error as one sentence of ours."""
+        text = str(error)
+        line = _first_line(text)
+        if isinstance(error, UnusableInput):
+            return error
+        if isinstance(error, MemoryError | duckdb.OutOfMemoryException):
+            limit = self._memory_limit_bytes >> 20
+            return UnusableInput(
+                f"the query needs more than the {limit} MiB of memory it may use; "
+                "name fewer columns or narrow it by a WHERE on t_ns"
+            )
+        if isinstance(error, duckdb.PermissionException) or "configuration has been locked" in text:
+            return UnusableInput(f"{_READ_ONLY} ({line})")
+        if "read-only mode" in text:
+            return UnusableInput(f"{_READ_ONLY}; give one SELECT")
+        if "'pytz'" in text:
+            return UnusableInput(
+                "the query returns a time with a time zone; cast it: column::TIMESTAMP"
+            )
+        if found := re.search(r"Table with name (.+) does not exist", line):
+            known = ", ".join([*self._tables, "events"])
+            return UnusableInput(f"there is no view {found[1]!r}; the views are {known}")
+        if found := re.search(r'Referenced column "(.+)" not found', line):
+            return UnusableInput(
+                f"there is no column {found[1]!r}{self._suggestion(found[1], wanted)}"
+            )
+        if isinstance(error, duckdb.ParserException):
+            return UnusableInput(f"the query is no valid SQL: {line}")
+        return UnusableInput(f"the query cannot be answered: {line}")
+
+    def _suggestion(self, name: str, wanted: Mentions) -> str:
+        known = [
+            column
+            for table, source in self._tables.items()
+            if table in wanted.names
+            for column in source.columns
+        ]
+        close = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.6)
+        if close:
+            return f"; did you mean {' or '.join(close)}?"
+        return "; `perfkit info` lists the columns"
+
+
+def _connect(memory_limit_bytes: int) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(
+        ":memory:",
+        config={
+            "enable_external_access": "false",
+            "python_enable_replacements": "false",
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "allow_community_extensions": "false",
+            "allow_persistent_secrets": "false",
+            "memory_limit": f"{memory_limit_bytes >> 20}MiB",
+            "temp_directory": "",
+            "threads": str(min(4, os.cpu_count() or 1)),
+        },
+    )
+    connection.execute(f"CREATE SCHEMA {views.SCHEMA}")
+    return connection
+
+
+def _named_columns(table: Table, wanted: Mentions) -> frozenset[str]:
+    if wanted.everything:
+        return frozenset(table.columns)
+    named = {column for column in table.columns if column.lower() in wanted.names}
+    for column in table.sparse:
+        if any(carry.lower() in wanted.names for carry in views.carried_names(column)):
+            named.add(column)
+    return frozenset(named)
+
+
+def _registrable(loaded: Any) -> Any:
+    """The loaded columns as something that DuckDB scans without importing further libraries."""
+    if isinstance(loaded, Block):
+        import numpy as np
+
+        columns: dict[str, Any] = {"t_ns": loaded.t_ns}
+        for name, column in loaded.columns.items():
+            columns[name] = np.ma.masked_array(column.values, mask=~column.valid)
+        return columns
+    # A reader is scanned as a stream; for a table DuckDB would import pyarrow.dataset.
+    return loaded.to_reader() if hasattr(loaded, "to_reader") else loaded
+
+
+def _fetch(
+    cursor: duckdb.DuckDBPyConnection, sql: str, most_rows: int, deadline: float
+) -> QueryResult:
+    cursor.execute("BEGIN TRANSACTION READ ONLY")
+    try:
+        cursor.execute(sql)
+        described = cursor.description or []
+        types = tuple(str(type) for _, type, *_ in described)
+        rows: list[tuple[Any, ...]] = []
+        while batch := cursor.fetchmany(_BATCH_ROWS):
+            rows += batch
+            if len(rows) > most_rows:
+                raise UnusableInput(
+                    f"the query returns more than {most_rows:,} rows; add a LIMIT or a GROUP BY"
+                )
+            if time.monotonic() > deadline:
+                raise TimeoutError
+    finally:
+        with contextlib.suppress(duckdb.Error):
+            cursor.execute("ROLLBACK")
+        cursor.close()
+    if any("DECIMAL" in type for type in types):
+        rows = [tuple(_plain(value) for value in row) for row in rows]
+    return QueryResult(tuple(name for name, *_ in described), types, rows)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return value
+
+
+def _stop(cursor: duckdb.DuckDBPyConnection, thread: threading.Thread) -> None:
+    """Interrupt until the query notices; after _GRACE_S leave it to the end of the process.
+
+    An interrupt between two statements is lost, hence several; a function over one value (the edit
+    distance of two long texts, say) never looks.
+    """
+    until = time.monotonic() + _GRACE_S
+    while thread.is_alive() and time.monotonic() < until:
+        with contextlib.suppress(duckdb.Error):
+            cursor.interrupt()
+        thread.join(0.02)
+    if thread.is_alive():
+        _silence_exit()
+
+
+def _silence_exit() -> None:
+    """Keep DuckDB's binding from listing on stderr, at exit, what an abandoned thread still holds."""
+    import atexit
+
+    def silence() -> None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+
+    atexit.register(silence)
+
+
+@contextlib.contextmanager
+def _memory_cap(more_bytes: int) -> Iterator[None]:
+    """Let the process's memory grow by no more than so many bytes, where the system can do that."""
+    try:
+        import resource
+
+        with open("/proc/self/statm") as statm:
+            used = int(statm.read().split()[5]) * os.sysconf("SC_PAGE_SIZE")
+        soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        cap = used + more_bytes
+        if soft != resource.RLIM_INFINITY and soft < cap:
+            cap = soft
+        resource.setrlimit(resource.RLIMIT_DATA, (cap, hard))
+    except (ImportError, OSError, ValueError, AttributeError):
+        yield
+        return
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+def _explained_statement(sql: str) -> str:
+    """What stands behind EXPLAIN, its ANALYZE and its options."""
+    found = list(tokens(sql))
+    index = 1
+    if index < len(found) and found[index].text == "analyze":
+        index += 1
+    if index < len(found) and found[index].text == "(":
+        while index < len(found) and found[index].text != ")":
+            index += 1
+        index += 1
+    return sql[found[index].start :] if index < len(found) else ""
+
+
+def _first_line(text: str) -> str:
+    line = text.strip().partition("\n")[0]
+    line = re.sub(r"^[A-Za-z ]{1,40} Error: ", "", line).replace('""', '"')
+    return printable(line.rstrip("! ."), 300)

@@ -1,0 +1,102 @@
+"""Asking the rules: joins a recording with the database they run in."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from perfkit.analysis.periods import PERIOD_STATISTICS, Periods, period_length_ns
+from perfkit.analysis.rates import DERIVED_METRICS
+from perfkit.model.block import Block, Column
+from perfkit.model.insight import RuleOutcome
+from perfkit.model.metric import CLOCK, SLOW, SYSTEM
+from perfkit.report.units import format_by_name
+from perfkit.sampling.metrics import RAW_METRICS
+from perfkit.sql.rulebook import load_rules, run_rules
+from perfkit.workflows.source import Recording
+
+if TYPE_CHECKING:
+    from perfkit.sql.engine import Database
+
+_PERIOD_COLUMNS = ("t_ns", "end_ns", "period", "ticks_count")
+
+
+def insights(recording: Recording, rules_dir: Path | None = None) -> list[RuleOutcome]:
+    """What every rule says of the recording, in the order of the rules.
+
+    rules_dir: a folder of rules beside perfkit's own.
+    Raises UnusableInput if the folder or the recording cannot be read; a rule that is wrong is a
+    RuleFailed among the others.
+    """
+    rules = load_rules(rules_dir)
+    known = {metric.name for metric in (*RAW_METRICS, *DERIVED_METRICS)}
+    views = database(recording)
+    try:
+        return run_rules(views, rules, known, format_by_name)
+    finally:
+        views.close()
+
+
+def database(recording: Recording) -> Database:
+    """The views over a recording; nothing is read or computed before a query names it."""
+    from perfkit.sql.engine import Database, Table
+    from perfkit.sql.views import SESSION_COLUMNS, session_row
+
+    names = tuple(metric.name for metric in recording.metrics)
+    sparse = (metric.name for metric in recording.metrics if metric.group in (SYSTEM, SLOW))
+
+    def session(_: Collection[str]) -> Any:
+        return session_row(recording.session)
+
+    return Database(
+        {
+            "ticks": Table(names, recording.table, frozenset(sparse)),
+            "periods": _periods(recording),
+            "processes": Table(
+                (*(name for name in ("t_ns", "time") if name in names), "processes"),
+                recording.table,
+            ),
+            "session": Table(SESSION_COLUMNS, session),
+        }
+    )
+
+
+def _periods(recording: Recording) -> Any:
+    """The table of periods: computed only for the metrics whose statistics a query names."""
+    from perfkit.sql.engine import Table
+
+    metrics = [metric for metric in recording.metrics if metric.kind != CLOCK]
+    columns = {
+        f"{metric.name}_{statistic}": metric
+        for metric in metrics
+        for statistic in PERIOD_STATISTICS
+    }
+
+    length_ns = period_length_ns(recording.session.interval_ns)
+
+    def load(wanted: Collection[str]) -> Block:
+        chosen = {columns[name].name: columns[name] for name in wanted if name in columns}
+        periods = Periods(list(chosen.values()), recording.session.interval_ns)
+        blocks = [periods.add(block) for block in recording.blocks(periods.inputs)]
+        joined = _joined([*blocks, periods.finish()], wanted)
+        ends = joined.t_ns + length_ns
+        return joined.with_columns({"end_ns": Column(ends, np.ones(len(ends), np.bool_))})
+
+    return Table((*_PERIOD_COLUMNS, *columns), load)
+
+
+def _joined(blocks: Sequence[Block], wanted: Collection[str]) -> Block:
+    """The blocks of periods as one, with the columns that are wanted and the end of each period."""
+    t_ns = np.concatenate([block.t_ns for block in blocks])
+    columns = {
+        name: Column(
+            np.concatenate([block.columns[name].values for block in blocks]),
+            np.concatenate([block.columns[name].valid for block in blocks]),
+        )
+        for name in blocks[-1].columns
+        if name in wanted
+    }
+    return Block(t_ns, columns)
