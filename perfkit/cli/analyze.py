@@ -1,0 +1,51 @@
+"""`perfkit analyze`: what a recording shows."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from perfkit.cli.output import assert_writable, deliver, page_for
+from perfkit.errors import EXIT_REGRESSED
+from perfkit.report import Format, renderer
+
+
+class FailOn(StrEnum):
+    """How severe an insight must be to end in exit code 3."""
+
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
+def analyze(
+    sessions: Annotated[
+        list[Path],
+        typer.Argument(metavar="SESSION...", help="Session files, journals, or folders of them."),
+    ],
+    format: Annotated[
+        Format, typer.Option(help="What the report is written as.")
+    ] = Format.TERMINAL,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Where to; - is standard output."),
+    ] = None,
+    fail_on: Annotated[
+        FailOn | None,
+        typer.Option(help="Exit with 3 if there is an insight at least this severe."),
+    ] = None,
+    rules: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="A folder of further rules, one SQL file each."),
+    ] = None,
+) -> None:
+    """Report what sessions show: facts, insights, metrics, and what recording them cost."""
+    from perfkit.workflows.analyze import analyze_all, is_as_severe
+
+    assert_writable(output, sessions)
+    reports = analyze_all(sessions, rules)
+    deliver(renderer(format)(reports, page_for(output)), output, sessions)
+    if fail_on is not None and any(is_as_severe(report, fail_on.value) for report in reports):
+        raise typer.Exit(EXIT_REGRESSED)

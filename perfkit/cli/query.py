@@ -1,0 +1,46 @@
+"""`perfkit query`: SQL over one session."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from perfkit.cli.output import assert_writable, deliver, page_for
+
+
+class QueryFormat(StrEnum):
+    """What the rows are written as; `perfkit.report.rows` has a function for each."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+
+
+def query(
+    session: Annotated[Path, typer.Argument(metavar="SESSION", help="A session file or journal.")],
+    sql: Annotated[
+        str,
+        typer.Argument(
+            metavar="SQL",
+            help="One SELECT over ticks, periods, processes, session and events.",
+        ),
+    ],
+    format: Annotated[
+        QueryFormat, typer.Option(help="What the rows are written as.")
+    ] = QueryFormat.TABLE,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Where to; - is standard output."),
+    ] = None,
+) -> None:
+    """Ask a session in SQL. `perfkit info SESSION` lists its columns."""
+    from perfkit.report import rows
+    from perfkit.workflows.query import query as ask
+
+    assert_writable(output, [session])
+    result = ask(session, sql)
+    text = rows.render(result.columns, result.rows, rows.RowFormat(format.value), page_for(output))
+    deliver(text, output, [session])

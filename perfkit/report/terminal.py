@@ -1,0 +1,179 @@
+"""The report for a person at a terminal: calm, dense, and the verdict first.
+
+Text from strangers is made printable, and a sheet never reads it as markup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+
+from perfkit.model.report import MetricSummary, Report
+from perfkit.model.text import printable
+from perfkit.report import Page
+from perfkit.report.facts import (
+    Finding,
+    MetricGroup,
+    cost_sentence,
+    evidence,
+    figures,
+    findings,
+    hole_sentences,
+    metric_groups,
+    rule_sentences,
+    session_facts,
+    target_title,
+    unknown_sentences,
+    verdict_words,
+)
+from perfkit.report.sheet import HEADING, QUIET, Sheet, ink
+from perfkit.report.sparkline import sparkline
+
+NAME_LIMIT = 36  # characters; in a row, a longer name is cut
+LEAST_SPARK = 9  # columns, as many as its title takes
+STACKED_BELOW = 64  # columns; a metric then takes two lines instead of a row
+
+# The sixteen colours of the terminal's own theme, so that light and dark backgrounds both work.
+_STATUS_STYLES = {
+    "EXCELLENT": "bold green",
+    "GOOD": "bold green",
+    "FAIR": "bold yellow",
+    "POOR": "bold red",
+}
+_SEVERITY_STYLES = {"high": "bold red", "medium": "bold yellow", "low": "cyan", "info": "dim"}
+_SPARK = "cyan"
+
+
+def render(reports: Sequence[Report], page: Page) -> str:
+    """The reports one below the other, a rule between them; ends in a newline."""
+    sheet = Sheet.of(page)
+    for number, report in enumerate(reports):
+        if number:
+            sheet.blank()
+            sheet.line(("─" * sheet.width, QUIET))
+            sheet.blank()
+        _write_report(sheet, report)
+    return ink(sheet.lines, page)
+
+
+def _write_report(sheet: Sheet, report: Report) -> None:
+    status, score, reason = verdict_words(report)
+    sheet.paragraph(target_title(report), HEADING, indent=0)
+    sheet.paragraph(
+        f"{score}. {reason}" if reason else score,
+        indent=cell_len(status) + 2,
+        head=(status, _STATUS_STYLES.get(status, HEADING)),
+    )
+    sheet.blank()
+    for label, text in session_facts(report):
+        sheet.paragraph(text, indent=11, head=(f"  {label}", QUIET))
+    _write_findings(sheet, findings(report.insights))
+    _write_metrics(sheet, metric_groups(report.summaries))
+    sheet.heading("What the recording cost")
+    sheet.paragraph(cost_sentence(report.monitoring))
+    _write_list(sheet, "Holes in the recording", hole_sentences(report.monitoring))
+    _write_list(sheet, "What cannot be told", unknown_sentences(report))
+    _write_list(sheet, "Rules that could not speak", rule_sentences(report), QUIET)
+
+
+def _write_findings(sheet: Sheet, found: Sequence[Finding]) -> None:
+    sheet.heading("Insights")
+    if not found:
+        sheet.paragraph("No rule found anything to say.")
+    for number, finding in enumerate(found):
+        if number:
+            sheet.blank()
+        _write_finding(sheet, finding)
+
+
+def _write_finding(sheet: Sheet, finding: Finding) -> None:
+    lead = finding.lead
+    severity = printable(lead.severity, 10)
+    indent = 10 if sheet.width >= STACKED_BELOW else 4
+    style = _SEVERITY_STYLES.get(severity, "")
+    if indent > cell_len(severity) + 2:
+        sheet.paragraph(printable(lead.title), HEADING, indent, (f"  {severity}", style))
+    else:
+        sheet.line(("  ", ""), (severity, style))
+        sheet.paragraph(printable(lead.title), HEADING, indent)
+    sheet.paragraph(printable(lead.message), indent=indent)
+    if lead.impact:
+        sheet.paragraph(f"impact: {printable(lead.impact)}", indent=indent)
+    shown = [f"{name} {value}" for name, value in evidence(lead)]
+    if shown:
+        sheet.paragraph("evidence: " + " · ".join(shown), QUIET, indent, items=shown)
+    for other in finding.also:
+        sheet.paragraph(
+            f"also ({printable(other.severity, 10)}): {printable(other.message)}", indent=indent
+        )
+    for text in finding.recommendations:
+        sheet.paragraph(printable(text), indent=indent + 2, head=(" " * indent + "→", _SPARK))
+
+
+def _write_list(sheet: Sheet, title: str, sentences: Sequence[str], style: str = "") -> None:
+    if not sentences:
+        return
+    sheet.heading(title)
+    for sentence in sentences:
+        sheet.paragraph(sentence, style, indent=4, head=("  ·", QUIET))
+
+
+def _write_metrics(sheet: Sheet, groups: Sequence[MetricGroup]) -> None:
+    rows = [(one, figures(one)) for group in groups for one in group.moving]
+    name_width = max((cell_len(_name(one)) for one, _ in rows), default=6)
+    figure_width = max((cell_len(text) for _, texts in rows for text in texts[:3]), default=8)
+    columns = 3
+    spark_width = 0
+    stacked = sheet.width < STACKED_BELOW
+    if not stacked:
+        for columns in (3, 2):
+            spark_width = sheet.width - 2 - name_width - columns * (figure_width + 2) - 2
+            if spark_width >= LEAST_SPARK:
+                break
+        stacked = spark_width < LEAST_SPARK
+    for group in groups:
+        sheet.heading(group.title)
+        if group.moving and not stacked:
+            titles = ("mean", "p95", "max") if columns == 3 else ("mean", "max")
+            sheet.line(
+                (" " * (2 + name_width), ""),
+                *((f"  {title:>{figure_width}}", QUIET) for title in titles),
+                ("  over time", QUIET),
+            )
+        for one in group.moving:
+            if stacked:
+                _write_stacked(sheet, one)
+            else:
+                _write_row(sheet, one, name_width, figure_width, columns, spark_width)
+        sheet.flow("totals", [f"{name} {amount}" for name, amount in group.totals], 11)
+        sheet.flow("steady", [f"{name} {value}" for name, value in group.steady], 11)
+        sheet.flow("no value", group.silent, 11)
+
+
+def _write_row(
+    sheet: Sheet, one: MetricSummary, name_width: int, figure_width: int, columns: int, spark: int
+) -> None:
+    mean, p95, maximum, _ = figures(one)
+    shown = (mean, p95, maximum) if columns == 3 else (mean, maximum)
+    name = _name(one)
+    sheet.line(
+        (f"  {name}{' ' * (name_width - cell_len(name))}", ""),
+        *((f"  {' ' * (figure_width - cell_len(text))}{text}", "") for text in shown),
+        (f"  {sparkline(one.sparkline, spark)}", _SPARK),
+    )
+
+
+def _write_stacked(sheet: Sheet, one: MetricSummary) -> None:
+    mean, _, maximum, _ = figures(one)
+    sheet.paragraph(printable(one.metric.name, 80), indent=2)
+    row = f"mean {mean} · max {maximum}"
+    spark = sheet.width - 6 - cell_len(row)
+    if spark >= 6:
+        sheet.line((f"    {row}", QUIET), (f"  {sparkline(one.sparkline, spark)}", _SPARK))
+    else:
+        sheet.paragraph(row, QUIET, indent=4)
+
+
+def _name(one: MetricSummary) -> str:
+    return printable(one.metric.name, NAME_LIMIT)

@@ -1,0 +1,93 @@
+"""From a recording to its report: facts, summaries, the recording's own cost, insights, verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from perfkit.analysis.monitoring import monitoring
+from perfkit.analysis.score import verdict
+from perfkit.analysis.summary import Summaries
+from perfkit.model.block import Block
+from perfkit.model.insight import SEVERITIES, Insight, NotApplicable, RuleFailed
+from perfkit.model.metric import CLOCK
+from perfkit.model.report import MetricSummary, Monitoring, Report
+from perfkit.session.reader import expand
+from perfkit.workflows.insights import insights
+from perfkit.workflows.source import Recording, open_recording
+
+
+def analyze_all(paths: Iterable[Path], rules_dir: Path | None = None) -> list[Report]:
+    """The reports of all sessions that are meant, in the order given; a folder's are sorted.
+
+    Raises UnusableInput at the first that cannot be read, and for a folder without a session.
+    """
+    return [analyze(path, rules_dir) for path in expand(paths)]
+
+
+def analyze(path: Path, rules_dir: Path | None = None) -> Report:
+    """The report of the session or journal at path.
+
+    rules_dir: a folder of rules beside perfkit's own.
+    A session without a tick gives a report too, which says what it cannot tell.
+    Raises UnusableInput if path or a rule's file cannot be read.
+    """
+    recording = open_recording(path)
+    summaries = Summaries(recording.metrics)
+    own = monitoring(
+        _observed(recording.blocks(), summaries),
+        recording.session,
+        active=recording.live,
+    )
+    summarised = summaries.finish()
+    outcomes = insights(recording, rules_dir)
+    found = tuple(one for one in outcomes if isinstance(one, Insight))
+    return Report(
+        source=str(path),
+        source_kind=recording.kind,
+        session=recording.session,
+        monitoring=own,
+        summaries=summarised,
+        insights=found,
+        not_applicable=tuple(one for one in outcomes if isinstance(one, NotApplicable)),
+        failed_rules=tuple(one for one in outcomes if isinstance(one, RuleFailed)),
+        verdict=verdict(summarised, found),
+        cannot_tell=tuple(_cannot_tell(recording, own, summarised)),
+    )
+
+
+def is_as_severe(report: Report, severity: str) -> bool:
+    """Whether the report holds an insight of at least this severity."""
+    least = SEVERITIES.index(severity)
+    return any(
+        SEVERITIES.index(insight.severity) >= least
+        for insight in report.insights
+        if insight.severity in SEVERITIES
+    )
+
+
+def _observed(blocks: Iterable[Block], summaries: Summaries) -> Iterator[Block]:
+    """The blocks as they are, summed up as they pass: the ticks are read once for both."""
+    for block in blocks:
+        summaries.add(block)
+        yield block
+
+
+def _cannot_tell(
+    recording: Recording, own: Monitoring, summaries: Sequence[MetricSummary]
+) -> Iterator[str]:
+    """Sentences on what this session is too short or too empty to say."""
+    if own.ticks == 0:
+        yield "The session holds no tick: nothing was measured, so nothing can be judged."
+    elif own.ticks == 1:
+        yield "The session holds one tick: rates and changes over time need at least two."
+    empty = [one for one in summaries if one.count == 0 and one.metric.kind != CLOCK]
+    if own.ticks and summaries and len(empty) == len(summaries):
+        yield "No column holds a value, so there is nothing to judge the target by."
+    if recording.kind == "orphaned journal":
+        yield (
+            "The recording was cut off before it was sealed: how it ended is unknown. "
+            "`perfkit recover` seals what there is."
+        )
+    elif recording.kind == "live journal":
+        yield "The recording goes on: what is reported here holds until its last tick so far."
