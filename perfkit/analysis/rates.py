@@ -230,6 +230,7 @@ _PER_S = 1e9
 _PERCENT = Decimals(1)
 _FINE_PERCENT = Decimals(2)
 _RATIO = Decimals(4)
+_CPU_RATIO = Decimals(3)  # as fine as _PERCENT
 _FLOW = Significant(3)
 
 
@@ -254,11 +255,12 @@ def _level(
     group: str,
     scope: str,
     formula: Formula,
+    rounding: Rounding,
     meaning: str,
     optional: tuple[str, ...] = (),
 ) -> Derived:
     metric = Metric(name, "ratio", GAUGE, group, scope, meaning, SINGLE)
-    return Derived(metric, formula, _RATIO, optional)
+    return Derived(metric, formula, rounding, optional)
 
 
 _BUSY = ("system_cpu_user_ns", "system_cpu_kernel_ns", "system_cpu_steal_ns")
@@ -270,7 +272,7 @@ DERIVED: tuple[Derived, ...] = (
     _rate("cpu_percent", "percent", FAST, TARGET, _CPU, _PERCENT, "CPU the tree used; 100 is one core"),
     _rate("cpu_user_percent", "percent", FAST, TARGET, PerTime("cpu_user_ns", _PERCENT_OF_NS), _PERCENT, "CPU used in user mode; 100 is one core; moves in steps of 10 ms"),
     _rate("cpu_system_percent", "percent", FAST, TARGET, PerTime("cpu_system_ns", _PERCENT_OF_NS), _PERCENT, "CPU used in the kernel; 100 is one core; moves in steps of 10 ms"),
-    _level("cpu_capacity_ratio", FAST, TARGET, OverKnown(_CPU, "cpu_capacity_cores", 0.01), "CPU used over the cores the target may use"),
+    _level("cpu_capacity_ratio", FAST, TARGET, OverKnown(_CPU, "cpu_capacity_cores", 0.01), _CPU_RATIO, "CPU used over the cores the target may use"),
     _rate("read_bytes_per_s", "bytes/s", FAST, TARGET, PerTime("read_bytes", _PER_S), _FLOW, "bytes fetched from storage a second"),
     _rate("write_bytes_per_s", "bytes/s", FAST, TARGET, PerTime("write_bytes", _PER_S), _FLOW, "bytes sent to storage a second"),
     _rate("read_call_bytes_per_s", "bytes/s", FAST, TARGET, PerTime("read_call_bytes", _PER_S), _FLOW, "bytes through read calls a second, cache included"),
@@ -280,8 +282,8 @@ DERIVED: tuple[Derived, ...] = (
     _rate("minor_faults_per_s", "count/s", FAST, TARGET, PerTime("minor_faults_count", _PER_S), _FLOW, "page faults a second served without storage"),
     _rate("major_faults_per_s", "count/s", FAST, TARGET, PerTime("major_faults_count", _PER_S), _FLOW, "page faults a second that had to read from storage"),
     _rate("processes_born_per_s", "count/s", FAST, TARGET, PerTime("processes_born_count", _PER_S), _FLOW, "processes that appear a second"),
-    _level("fds_ratio", SYSTEM, TARGET, Ratio("fds_nearest_count", "fds_limit_count"), "open descriptors over their limit, of the process nearest it"),
-    _level("memory_pressure_ratio", SYSTEM, TARGET, MemoryPressure(), "memory use over the capacity that binds the target: cgroup limit, RLIMIT_AS or the machine", MemoryPressure.optional),
+    _level("fds_ratio", SYSTEM, TARGET, Ratio("fds_nearest_count", "fds_limit_count"), _RATIO, "open descriptors over their limit, of the process nearest it"),
+    _level("memory_pressure_ratio", SYSTEM, TARGET, MemoryPressure(), _RATIO, "memory use over the capacity that binds the target: cgroup limit, RLIMIT_AS or the machine", MemoryPressure.optional),
     _rate("system_cpu_percent", "percent", SYSTEM, MACHINE, Share(_BUSY, _ALL_CPU, 100.0), _PERCENT, "busy share of all cores, 0 to 100"),
     _rate("system_iowait_percent", "percent", SYSTEM, MACHINE, Share(("system_cpu_iowait_ns",), _ALL_CPU, 100.0), _PERCENT, "share of all cores idle while storage was awaited, 0 to 100"),
     _rate("system_steal_percent", "percent", SYSTEM, MACHINE, Share(("system_cpu_steal_ns",), _ALL_CPU, 100.0), _PERCENT, "share of all cores taken by other guests of the host, 0 to 100"),

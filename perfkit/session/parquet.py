@@ -1,7 +1,9 @@
 """The session file: one Parquet file, one row a tick, readable without perfkit.
 
-Columns are flat and carry unit, kind, group, scope and meaning in their field metadata; the facts
-of the session are JSON under the file's metadata key `perfkit`. Raw columns are int64 (a few
+Columns are flat and explain themselves in their field metadata: `unit`, `meaning` and `kind`, the
+latter as three words (kind, group and scope, for instance `counter fast target`; each further key
+would cost 4 kB over all columns). The facts of the session are JSON under the file's metadata key
+`perfkit`. Raw columns are int64 (a few
 float64), derived ones float32. `processes` and `events` are lists of structs, null where a tick
 has none. Every page carries a checksum, so a flipped bit is an error and never a wrong figure.
 
@@ -32,7 +34,6 @@ from perfkit.model.text import printable
 from perfkit.model.tick import BYTES, PROCESS_FIELDS
 from perfkit.session.schema import (
     METADATA_KEY,
-    METRIC_FACTS,
     SCHEMA_VERSION,
     metric_from_facts,
     session_from_json,
@@ -359,7 +360,8 @@ def _type(metric: Metric) -> pa.DataType:
 
 
 def _facts(metric: Metric) -> dict[str, str]:
-    return {fact: getattr(metric, fact) for fact in METRIC_FACTS}
+    kind = f"{metric.kind} {metric.group} {metric.scope}"
+    return {"unit": metric.unit, "kind": kind, "meaning": metric.meaning}
 
 
 def _metric(field: pa.Field) -> Metric | None:
@@ -370,7 +372,10 @@ def _metric(field: pa.Field) -> Metric | None:
         key.decode("utf-8", "replace"): value.decode("utf-8", "replace")
         for key, value in (field.metadata or {}).items()
     }
-    return metric_from_facts(field.name, facts, format)
+    words = facts.pop("kind", "").split(" ")
+    return metric_from_facts(
+        field.name, {**facts, **dict(zip(("kind", "group", "scope"), words, strict=False))}, format
+    )
 
 
 def _has(schema: pa.Schema, name: str, type: pa.DataType) -> bool:

@@ -18,7 +18,7 @@ from perfkit.model.text import printable
 
 # History, newest first; a change that old readers would misread raises the first number.
 # 1.0  one row a tick, raw counters and rates, `processes` and `events` as lists of structs,
-#      unit/kind/group/scope/meaning as field metadata, the session's facts as JSON under `perfkit`
+#      unit, kind (with group and scope) and meaning as field metadata, the session's facts as JSON under `perfkit`
 SCHEMA_VERSION = "1.0"
 
 METADATA_KEY = b"perfkit"
