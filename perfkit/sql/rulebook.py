@@ -59,12 +59,14 @@ def run_rules(
     rules: Iterable[Rule | RuleFailed],
     known_metrics: Collection[str],
     format_value: Format,
+    given: Evidence | None = None,
 ) -> list[RuleOutcome]:
     """Ask every rule; its outcomes stand in the order of the rules, its rows in theirs.
 
     known_metrics: names of all metrics that perfkit has. One that a rule names and this session
     does not have makes the rule not applicable, rather than wrong: the session is older, or of
     another platform.
+    given: what texts may name beside their evidence (`session`: the path, for commands to copy).
     """
     rules = tuple(rules)
     asked = [rule for rule in rules if isinstance(rule, Rule)]
@@ -81,7 +83,7 @@ def run_rules(
             outcomes.append(NotApplicable(rule.id, rule.title, unmet[rule.id]))
         else:
             try:
-                outcomes += _insights(database, rule, format_value)
+                outcomes += _insights(database, rule, format_value, given or {})
             except UnusableInput as error:
                 outcomes.append(RuleFailed(rule.id, str(error)))
     return outcomes
@@ -154,7 +156,9 @@ def _empty_columns(database: Database, names: Collection[str]) -> set[str]:
     return empty
 
 
-def _insights(database: Database, rule: Rule, format_value: Format) -> Iterator[Insight]:
+def _insights(
+    database: Database, rule: Rule, format_value: Format, given: Evidence
+) -> Iterator[Insight]:
     result = database.query(rule.sql, most_rows=MOST_INSIGHTS)
     for row in result.rows:
         evidence = {name: _figure(value) for name, value in zip(result.columns, row, strict=True)}
@@ -164,20 +168,21 @@ def _insights(database: Database, rule: Rule, format_value: Format) -> Iterator[
                 f"its column severity holds {printable(str(severity), 20)!r}; "
                 f"a severity is one of {', '.join(SEVERITIES)}"
             )
-        known = {name for name, value in evidence.items() if value is not None}
+        figures = {**given, **evidence}
+        known = {name for name, value in figures.items() if value is not None}
         message = next((text for text in rule.messages if _named(text) <= known), rule.messages[-1])
         yield Insight(
             rule=rule.id,
             title=rule.title,
             severity=str(severity),
             cause=rule.cause,
-            impact=_filled(rule.impact, evidence, format_value),
-            message=_filled(message, evidence, format_value),
+            impact=_filled(rule.impact, figures, format_value),
+            message=_filled(message, figures, format_value),
             evidence=evidence,
             recommendations=tuple(
-                _filled(text, evidence, format_value)
+                _filled(text, figures, format_value)
                 for text in rule.recommendations
-                if _named(text) <= known or not _named(text) <= evidence.keys()
+                if _named(text) <= known or not _named(text) <= figures.keys()
             ),
         )
 
@@ -186,14 +191,14 @@ def _named(text: str) -> set[str]:
     return set(PLACEHOLDER.findall(text))
 
 
-def _filled(text: str, evidence: Evidence, format_value: Format) -> str:
+def _filled(text: str, figures: Evidence, format_value: Format) -> str:
     """The text with its figures: plain substitution, so that no format can reach into an object."""
-    if absent := sorted(_named(text) - evidence.keys()):
+    if absent := sorted(_named(text) - figures.keys()):
         raise UnusableInput(
             f"its text names {{{absent[0]}}}, which its query does not return; "
-            f"it returns {', '.join(map(printable, evidence)) or 'nothing else'}"
+            f"it returns {', '.join(map(printable, figures)) or 'nothing else'}"
         )
-    return PLACEHOLDER.sub(lambda match: format_value(match[1], evidence[match[1]]), text)
+    return PLACEHOLDER.sub(lambda match: format_value(match[1], figures[match[1]]), text)
 
 
 def _figure(value: Any) -> float | int | str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from perfkit.analysis.rates import DERIVED_METRICS
 from perfkit.model.block import Block, Column
 from perfkit.model.insight import RuleOutcome
 from perfkit.model.metric import CLOCK, SLOW, SYSTEM
+from perfkit.model.text import printable
 from perfkit.report.units import format_by_name
 from perfkit.sampling.metrics import RAW_METRICS
 from perfkit.sql.rulebook import load_rules, run_rules
@@ -33,9 +35,10 @@ def insights(recording: Recording, rules_dir: Path | None = None) -> list[RuleOu
     """
     rules = load_rules(rules_dir)
     known = {metric.name for metric in (*RAW_METRICS, *DERIVED_METRICS)}
+    given = {"session": shlex.quote(printable(str(recording.path)))}
     views = database(recording)
     try:
-        return run_rules(views, rules, known, format_by_name)
+        return run_rules(views, rules, known, format_by_name, given)
     finally:
         views.close()
 

@@ -15,7 +15,7 @@
 -- message: Memory grew from {first_bytes} to {last_bytes} in {watched_s} ({slope_bytes_per_s}),
 --   in {rising_count} of {steps_count} steps and still at the end.
 -- recommendation: See which process grows:
---   `perfkit query SESSION "SELECT pid, name, min(rss_bytes), max(rss_bytes) FROM processes GROUP BY ALL ORDER BY 4 DESC"`.
+--   `perfkit query {session} "SELECT pid, name, min(rss_bytes), max(rss_bytes) FROM processes GROUP BY ALL ORDER BY 4 DESC"`.
 -- recommendation: See what grows inside process {pid}: `memray attach {pid}` for Python,
 --   `jcmd {pid} GC.class_histogram` for Java, `pmap -X {pid} | sort -k7 -n | tail` for any.
 -- recommendation: Until the cause is found, restart it before memory runs out, or cap it with

@@ -11,7 +11,7 @@
 -- message: {missed_count} of {slots_count} ticks are missing ({missed_ratio}); the machine slept for
 --   {suspended_s}.
 -- recommendation: See when they were missed:
---   `perfkit query SESSION "SELECT t_ns/1e9 AS s, ticks_missed, tick_late_ns FROM ticks WHERE ticks_missed > 0"`.
+--   `perfkit query {session} "SELECT t_ns/1e9 AS s, ticks_missed, tick_late_ns FROM ticks WHERE ticks_missed > 0"`.
 -- recommendation: If the machine was overloaded, record with a longer `--interval` (it is
 --   {interval_ms} now), or give the recorder a core to itself.
 WITH gaps AS (
