@@ -219,9 +219,7 @@ def _output_path(output: Path | None, name: str, force: bool) -> str:
 
 def _create_journal(path: str, session: Session) -> int:
     facts = {name: value for name, value in asdict(session).items() if value is not None}
-    lock = create_journal(journal_path(path), RAW_METRICS, facts)
-    os.set_inheritable(lock, True)
-    return lock
+    return create_journal(journal_path(path), RAW_METRICS, facts)
 
 
 def _session(mode: str, pid: int, name: str, command: str, interval_ns: int) -> Session:
@@ -305,6 +303,8 @@ def _become_recorder(
     force: bool,
     quiet: bool,
 ) -> NoReturn:
+    # only now, so that the command has not inherited it
+    os.set_inheritable(options["lock_fd"], True)
     root = str(Path(perfkit.__file__).parent.parent)
     options |= {
         "journal": journal_path(path),

@@ -356,7 +356,12 @@ class Recorder:
             return False
         _, status = os.waitpid(pid, 0)
         if status:
-            return False  # the sealing process has said why, and the journal is kept
+            # the sealing process has said why
+            self._say(
+                "the recording is safe in its journal; seal it with "
+                f"`perfkit recover {printable(self.journal_path)}`"
+            )
+            return False
         if not self.quiet:
             self._say_where()
         return True

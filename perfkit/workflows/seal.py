@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         seal(*paths, force="--force" in options, keep="--keep" in options)
     except PerfkitError as error:
-        print(error, file=sys.stderr)
+        print(f"perfkit: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
     raise SystemExit(EXIT_OK)
 
