@@ -7,12 +7,15 @@ from typing import Any
 
 import typer
 
-from perfkit.cli import record, recover
+from perfkit.cli import analyze, info, query, record, recover
 
 _COMMAND_WORDS: dict[str, Any] = {"allow_interspersed_args": False}
 
 COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
     ("record", record.record),
+    ("analyze", analyze.analyze),
+    ("query", query.query),
+    ("info", info.info),
     ("recover", recover.recover),
 )
 
