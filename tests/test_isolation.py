@@ -14,7 +14,7 @@ HEAVY = {"numpy", "pyarrow", "duckdb", "pandas", "scipy", "sklearn", "psutil"}
 # to version; what counts is the difference.
 STANDARD_LIBRARY_OF_THE_RECORDER = {
     "__future__", "_collections_abc", "_signal", "_socket", "_stat", "_struct", "abc", "binascii",
-    "codecs", "collections", "errno", "fcntl", "genericpath", "gc", "io", "marshal", "math", "os",
+    "_operator", "codecs", "collections", "errno", "fcntl", "genericpath", "gc", "io", "marshal", "math", "operator", "os",
     "os.path", "posix", "posixpath", "resource", "select", "stat", "struct", "time", "zlib",
 }  # fmt: skip
 PERFKIT_OF_THE_RECORDER = (
@@ -25,6 +25,7 @@ PERFKIT_OF_THE_RECORDER = (
     "perfkit.model.tick",
     "perfkit.sampling.",
     "perfkit.session.journal",
+    "perfkit.workflows.live_line",
     "perfkit.workflows.recorder",
 )
 PACKAGES = {"perfkit", "perfkit.model", "perfkit.sampling", "perfkit.session", "perfkit.workflows"}
