@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -62,32 +62,35 @@ class Decimals:
 
 
 @dataclass(frozen=True)
-class Significant:
-    """So many leading digits, of values that are not negative."""
+class WithinHalfPercent:
+    """The nearest of 100, 101 … 200, 202 … 500, 505 … 1000 and so on in every power of ten.
 
-    digits: int
+    For values that are not negative. Three digits say less than the jitter of a tick's length
+    does, and weigh a sixth more.
+    """
 
     def __call__(self, values: Floats) -> Floats:
         """See Rounding."""
-        # Comparing with powers of ten is exact; a logarithm's last bit may differ between the
-        # vector and the scalar path of one library.
-        magnitude = np.searchsorted(_POWERS, values, side="right") - _SMALLEST_POWER
-        shift = self.digits - magnitude
-        grow = 10.0 ** np.clip(shift, 0, _SMALLEST_POWER)
-        shrink = 10.0 ** np.clip(-shift, 0, 22)
-        rounded: Floats = np.rint(values * grow / shrink) * shrink / grow
+        # Comparing with bounds is exact; a logarithm's last bit may differ between the vector and
+        # the scalar path of one library.
+        step = _STEPS[np.searchsorted(_BOUNDS, values, side="right")]
+        rounded: Floats = np.rint(values / step) * step
         return rounded
 
 
-_SMALLEST_POWER = 9
-_POWERS = np.array([10.0**power for power in range(-_SMALLEST_POWER, 20)])
+_BOUNDS = np.array([lead * 10.0**power for power in range(-9, 20) for lead in (1, 2, 5)])
+_STEPS = np.concatenate(([_BOUNDS[0] / 100], _BOUNDS / 100))
+
+
+Found = tuple[Integers, Floats]
+_NOTHING: Found = (np.zeros(0, np.int64), np.zeros(0))
 
 
 class Stream(Protocol):
     """One formula at work: takes blocks in time order, remembers what the next one needs."""
 
-    def add(self, block: Block, slept: Integers) -> Column:
-        """The derived values of a block, not yet rounded.
+    def add(self, block: Block, slept: Integers) -> Found:
+        """The rows of a block that have a derived value, and the values, not yet rounded.
 
         slept: int64[n], how many ticks up to and including each one had sleep before them.
         """
@@ -177,21 +180,24 @@ class Ratio:
 
 
 @dataclass(frozen=True)
-class OverKnown:
-    """Another formula's value over the last known value of a level, times scale."""
+class PerTimeAndLevel:
+    """The change of a counter over the time that passed and over a level, times scale.
 
-    formula: PerTime
-    limit: str
+    Taken from one tick that has the level to the next; null where the level is not positive.
+    """
+
+    counter: str
+    level: str
     scale: float
 
     @property
     def inputs(self) -> tuple[str, ...]:
         """See Formula."""
-        return (*self.formula.inputs, self.limit)
+        return (self.counter, self.level)
 
     def start(self) -> Stream:
         """See Formula."""
-        return _OverKnownStream(self)
+        return _PerTimeAndLevelStream(self)
 
 
 @dataclass(frozen=True)
@@ -231,7 +237,7 @@ _PERCENT = Decimals(1)
 _FINE_PERCENT = Decimals(2)
 _RATIO = Decimals(4)
 _CPU_RATIO = Decimals(3)  # as fine as _PERCENT
-_FLOW = Significant(3)
+_FLOW = WithinHalfPercent()
 
 
 @dataclass(frozen=True)
@@ -265,14 +271,12 @@ def _level(
 
 _BUSY = ("system_cpu_user_ns", "system_cpu_kernel_ns", "system_cpu_steal_ns")
 _ALL_CPU = (*_BUSY, "system_cpu_idle_ns", "system_cpu_iowait_ns")
-_CPU = PerTime("cpu_time_ns", _PERCENT_OF_NS)
 
 DERIVED: tuple[Derived, ...] = (
     _rate("recorder_cpu_percent", "percent", TICK, RECORDER, SincePrevious("sampler_cost_ns", _PERCENT_OF_NS), _FINE_PERCENT, "CPU the recorder used; 100 is one core"),
-    _rate("cpu_percent", "percent", FAST, TARGET, _CPU, _PERCENT, "CPU the tree used; 100 is one core"),
+    _rate("cpu_percent", "percent", FAST, TARGET, PerTime("cpu_time_ns", _PERCENT_OF_NS), _PERCENT, "CPU the tree used; 100 is one core"),
     _rate("cpu_user_percent", "percent", FAST, TARGET, PerTime("cpu_user_ns", _PERCENT_OF_NS), _PERCENT, "CPU used in user mode; 100 is one core; moves in steps of 10 ms"),
     _rate("cpu_system_percent", "percent", FAST, TARGET, PerTime("cpu_system_ns", _PERCENT_OF_NS), _PERCENT, "CPU used in the kernel; 100 is one core; moves in steps of 10 ms"),
-    _level("cpu_capacity_ratio", FAST, TARGET, OverKnown(_CPU, "cpu_capacity_cores", 0.01), _CPU_RATIO, "CPU used over the cores the target may use"),
     _rate("read_bytes_per_s", "bytes/s", FAST, TARGET, PerTime("read_bytes", _PER_S), _FLOW, "bytes fetched from storage a second"),
     _rate("write_bytes_per_s", "bytes/s", FAST, TARGET, PerTime("write_bytes", _PER_S), _FLOW, "bytes sent to storage a second"),
     _rate("read_call_bytes_per_s", "bytes/s", FAST, TARGET, PerTime("read_call_bytes", _PER_S), _FLOW, "bytes through read calls a second, cache included"),
@@ -282,6 +286,7 @@ DERIVED: tuple[Derived, ...] = (
     _rate("minor_faults_per_s", "count/s", FAST, TARGET, PerTime("minor_faults_count", _PER_S), _FLOW, "page faults a second served without storage"),
     _rate("major_faults_per_s", "count/s", FAST, TARGET, PerTime("major_faults_count", _PER_S), _FLOW, "page faults a second that had to read from storage"),
     _rate("processes_born_per_s", "count/s", FAST, TARGET, PerTime("processes_born_count", _PER_S), _FLOW, "processes that appear a second"),
+    _level("cpu_capacity_ratio", SYSTEM, TARGET, PerTimeAndLevel("cpu_time_ns", "cpu_capacity_cores", 1.0), _CPU_RATIO, "CPU used since the last such tick over the cores the target may use"),
     _level("fds_ratio", SYSTEM, TARGET, Ratio("fds_nearest_count", "fds_limit_count"), _RATIO, "open descriptors over their limit, of the process nearest it"),
     _level("memory_pressure_ratio", SYSTEM, TARGET, MemoryPressure(), _RATIO, "memory use over the capacity that binds the target: cgroup limit, RLIMIT_AS or the machine", MemoryPressure.optional),
     _rate("system_cpu_percent", "percent", SYSTEM, MACHINE, Share(_BUSY, _ALL_CPU, 100.0), _PERCENT, "busy share of all cores, 0 to 100"),
@@ -341,7 +346,7 @@ class Rates:
             self._slept = int(slept[-1])
         return block.with_columns(
             {
-                name: _kept(stream.add(block, slept), rounding)
+                name: _column(block, stream.add(block, slept), rounding)
                 for name, rounding, stream in self._streams
             }
         )
@@ -354,23 +359,25 @@ def _slept(block: Block) -> Bools:
     return column.valid & (column.values > 0)
 
 
-def _kept(column: Column, rounding: Rounding) -> Column:
-    """Rounded as a session file keeps it; zero where null, so that the bits are defined."""
-    values = np.zeros(len(column.values))
-    chosen = np.flatnonzero(column.valid)
-    values[chosen] = rounding(column.values[chosen].astype(np.float64)).astype(np.float32)
-    return Column(values, column.valid)
-
-
-def _nothing(block: Block) -> Column:
-    return Column(np.zeros(len(block)), np.zeros(len(block), np.bool_))
+def _column(block: Block, found: Found, rounding: Rounding) -> Column:
+    """What was found, in its place, rounded as a session file keeps it; zero where null."""
+    rows, values = found
+    if values.any():
+        values = rounding(values).astype(np.float32).astype(np.float64)
+    if len(rows) == len(block):
+        return Column(values, np.ones(len(block), np.bool_))
+    column = Column(np.zeros(len(block)), np.zeros(len(block), np.bool_))
+    column.values[rows] = values
+    column.valid[rows] = True
+    return column
 
 
 class _Changes:
-    """The change of several counters from one row where all are valid to the next such row."""
+    """The change of counters from one row to the next where they and column `where` are valid."""
 
-    def __init__(self, names: Sequence[str]) -> None:
+    def __init__(self, names: Sequence[str], where: str | None = None) -> None:
         self._names = names
+        self._where = where
         self._before: list[np.int64] | None = None
 
     def add(
@@ -387,33 +394,37 @@ class _Changes:
         valid = present[0].valid
         for column in present[1:]:
             valid = valid & column.valid
+        if self._where is not None:
+            where = block.columns.get(self._where)
+            if where is None:
+                return None
+            valid = valid & where.valid
         rows = np.flatnonzero(valid)
         if not len(rows):
             return None
-        now = [block.t_ns[rows], slept[rows], *(column.values[rows] for column in present)]
-        before = self._before
-        self._before = [series[-1] for series in now]
-        if before is None:
+        now: list[npt.NDArray[Any]] = [block.t_ns[rows], slept[rows]]
+        now += [column.values[rows] for column in present]
+        if self._before is None:
             rows = rows[1:]
-            changes = [np.diff(series) for series in now]
         else:
-            changes = [
-                np.diff(series, prepend=first) for series, first in zip(now, before, strict=True)
+            now = [
+                np.concatenate(([first], series))
+                for first, series in zip(self._before, now, strict=True)
             ]
-        passed, slept_between, *counts = changes
+        self._before = [series[-1] for series in now]
+        passed, slept_between, *counts = (_change(series) for series in now)
         usable = (slept_between == 0) & (passed > 0)
-        for count in counts:
-            usable &= count >= 0
+        for series, count in zip(now[2:], counts, strict=True):
+            # Both: a change beyond the range of an int64 would wrap around.
+            usable &= (series[1:] >= series[:-1]) & (count >= 0)
         if usable.all():
             return rows, passed, counts
         return rows[usable], passed[usable], [count[usable] for count in counts]
 
 
-def _placed(block: Block, rows: Integers, values: Floats) -> Column:
-    column = _nothing(block)
-    column.values[rows] = values
-    column.valid[rows] = True
-    return column
+def _change(series: npt.NDArray[Any]) -> Integers:
+    change: Integers = (series[1:] - series[:-1]).astype(np.int64, copy=False)
+    return change
 
 
 class _PerTimeStream:
@@ -421,12 +432,12 @@ class _PerTimeStream:
         self._scale = formula.scale
         self._changes = _Changes([formula.counter])
 
-    def add(self, block: Block, slept: Integers) -> Column:
+    def add(self, block: Block, slept: Integers) -> Found:
         changes = self._changes.add(block, slept)
         if changes is None:
-            return _nothing(block)
+            return _NOTHING
         rows, passed, (count,) = changes
-        return _placed(block, rows, count / passed * self._scale)
+        return rows, count / passed * self._scale
 
 
 class _ShareStream:
@@ -435,16 +446,16 @@ class _ShareStream:
         self._names = list(formula.inputs)
         self._changes = _Changes(self._names)
 
-    def add(self, block: Block, slept: Integers) -> Column:
+    def add(self, block: Block, slept: Integers) -> Found:
         changes = self._changes.add(block, slept)
         if changes is None:
-            return _nothing(block)
+            return _NOTHING
         rows, _, counts = changes
         by_name = dict(zip(self._names, counts, strict=True))
         part = sum((by_name[name] for name in self._formula.part), np.zeros(len(rows), np.int64))
         whole = sum((by_name[name] for name in self._formula.whole), np.zeros(len(rows), np.int64))
         some = whole > 0
-        return _placed(block, rows[some], part[some] / whole[some] * self._formula.scale)
+        return rows[some], part[some] / whole[some] * self._formula.scale
 
 
 class _SincePreviousStream:
@@ -452,7 +463,7 @@ class _SincePreviousStream:
         self._formula = formula
         self._previous: np.int64 | None = None
 
-    def add(self, block: Block, slept: Integers) -> Column:
+    def add(self, block: Block, slept: Integers) -> Found:
         del slept  # the tick's own sleep is what matters, see below
         column = block.columns.get(self._formula.amount)
         previous, first = self._previous, 0
@@ -461,44 +472,44 @@ class _SincePreviousStream:
         if previous is None:
             previous, first = np.int64(0), 1
         if column is None:
-            return _nothing(block)
+            return _NOTHING
         passed = np.diff(block.t_ns, prepend=previous)
         usable = column.valid & ~_slept(block) & (passed > 0) & (column.values >= 0)
         usable[:first] = False
         rows = np.flatnonzero(usable)
-        return _placed(block, rows, column.values[rows] / passed[rows] * self._formula.scale)
+        return rows, column.values[rows] / passed[rows] * self._formula.scale
 
 
 class _RatioStream:
     def __init__(self, formula: Ratio) -> None:
         self._formula = formula
 
-    def add(self, block: Block, slept: Integers) -> Column:
+    def add(self, block: Block, slept: Integers) -> Found:
         del slept
-        return _ratio(block, block.columns.get(self._formula.level), self._formula.limit)
+        columns = block.columns
+        return _ratio(columns.get(self._formula.level), columns.get(self._formula.limit))
 
 
-class _OverKnownStream:
-    def __init__(self, formula: OverKnown) -> None:
+class _PerTimeAndLevelStream:
+    def __init__(self, formula: PerTimeAndLevel) -> None:
         self._formula = formula
-        self._stream = formula.formula.start()
-        self._known: np.float64 | None = None
+        self._changes = _Changes([formula.counter], where=formula.level)
 
-    def add(self, block: Block, slept: Integers) -> Column:
-        over = self._stream.add(block, slept)
-        limit = block.columns.get(self._formula.limit)
-        known, found = _last_known(block, limit, self._known)
-        if len(block) and found[-1]:
-            self._known = known[-1]
-        rows = np.flatnonzero(over.valid & found & (known > 0))
-        return _placed(block, rows, over.values[rows] / known[rows] * self._formula.scale)
+    def add(self, block: Block, slept: Integers) -> Found:
+        changes = self._changes.add(block, slept)
+        if changes is None:
+            return _NOTHING
+        rows, passed, (count,) = changes
+        level = block.columns[self._formula.level].values[rows]
+        some = level > 0
+        used = count[some] / passed[some] * self._formula.scale
+        return rows[some], used / level[some]
 
 
 class _MemoryPressureStream:
-    def add(self, block: Block, slept: Integers) -> Column:
+    def add(self, block: Block, slept: Integers) -> Found:
         del slept
         columns = block.columns
-        result = _nothing(block)
         cgroup = _combined(
             columns.get("cgroup_memory_bytes"),
             columns.get("cgroup_memory_inactive_file_bytes"),
@@ -506,25 +517,23 @@ class _MemoryPressureStream:
         )
         rss = columns.get("rss_bytes")
         machine = _combined(rss, columns.get("system_memory_available_bytes"), 1)
-        for ratio in (
-            _ratio(block, cgroup, "cgroup_memory_limit_bytes"),
-            _ratio(block, columns.get("virtual_nearest_bytes"), "virtual_limit_bytes"),
-            _ratio_of(block, rss, machine),
+        largest = np.full(len(block), -1.0)
+        for level, limit in (
+            (cgroup, columns.get("cgroup_memory_limit_bytes")),
+            (columns.get("virtual_nearest_bytes"), columns.get("virtual_limit_bytes")),
+            (rss, machine),
         ):
-            np.maximum(result.values, ratio.values, out=result.values, where=ratio.valid)
-            np.logical_or(result.valid, ratio.valid, out=result.valid)
-        return result
+            rows, ratios = _ratio(level, limit)
+            largest[rows] = np.maximum(largest[rows], ratios)
+        rows = np.flatnonzero(largest >= 0)
+        return rows, largest[rows]
 
 
-def _ratio(block: Block, level: Column | None, limit: str) -> Column:
-    return _ratio_of(block, level, block.columns.get(limit))
-
-
-def _ratio_of(block: Block, level: Column | None, limit: Column | None) -> Column:
+def _ratio(level: Column | None, limit: Column | None) -> Found:
     if level is None or limit is None:
-        return _nothing(block)
+        return _NOTHING
     rows = np.flatnonzero(level.valid & limit.valid & (limit.values > 0) & (level.values >= 0))
-    return _placed(block, rows, level.values[rows] / limit.values[rows])
+    return rows, level.values[rows] / limit.values[rows]
 
 
 def _combined(one: Column | None, other: Column | None, sign: int) -> Column | None:
@@ -535,19 +544,3 @@ def _combined(one: Column | None, other: Column | None, sign: int) -> Column | N
     values = np.zeros(len(valid), one.values.dtype)
     values[valid] = one.values[valid] + sign * other.values[valid]
     return Column(np.maximum(values, 0), valid)
-
-
-def _last_known(
-    block: Block, column: Column | None, before: np.float64 | None
-) -> tuple[Floats, Bools]:
-    """For each tick the last valid value up to it, and whether there is one."""
-    known = np.full(len(block), 0.0 if before is None else before)
-    found = np.full(len(block), before is not None)
-    if column is not None:
-        rows = np.flatnonzero(column.valid)
-        if len(rows):
-            position = np.searchsorted(rows, np.arange(len(block)), side="right") - 1
-            since = position >= 0
-            known[since] = column.values[rows[position[since]]]
-            found |= since
-    return known, found

@@ -58,8 +58,9 @@ _WORD = 8
 _TRANSPOSE_ROWS = 256  # rows copied at a time, so that a stripe stays in the processor's cache
 _FRAME_START = re.compile(b"[PNE]\0\0\0")
 _LENGTH = struct.Struct("<H")
-_INTEGER_FIELDS = tuple(name for name, kind, _ in PROCESS_FIELDS if kind != BYTES)
 _TEXT_FIELDS = tuple(name for name, kind, _ in PROCESS_FIELDS if kind == BYTES)
+_INTEGER_FIELDS = tuple(name for name, kind, _ in PROCESS_FIELDS if kind != BYTES)
+_PROCESS_NAMES = (*_INTEGER_FIELDS, *_TEXT_FIELDS)
 
 _Words = npt.NDArray[np.int64]
 
@@ -207,13 +208,15 @@ class JournalSource:
     def _records(self, segment: _Segment) -> tuple[_Words, int]:
         """The intact records as rows of 64-bit words, and how many whole ones are not intact."""
         layout = segment.layout
-        data = memoryview(self._read(segment.ticks))[layout.size :]
         size = layout.record_size
-        count = len(data) // size
-        words = np.frombuffer(data, "<i8", count * size // _WORD).reshape(count, size // _WORD)
+        data = memoryview(self._read(segment.ticks))[layout.size :]
+        data = data[: len(data) // size * size]
+        words = np.frombuffer(data, "<i8").reshape(-1, size // _WORD)
+        count = len(words)
         covered = size - TICK_TAIL.size
         sums = words[:, covered // _WORD].astype(np.uint64) & 0xFFFFFFFF
-        computed = [crc32(data[at : at + covered]) for at in range(0, count * size, size)]
+        records = struct.Struct(f"{covered}s{TICK_TAIL.size}x").iter_unpack(data)
+        computed = [crc32(record) for (record,) in records]
         intact = sums == np.array(computed, np.uint64)
         # Compressing only where needed spares a copy of the segment.
         return (words, 0) if intact.all() else (words[intact], int(count - intact.sum()))
@@ -367,18 +370,16 @@ def _process_entries(payload: bytes) -> list[ProcessEntry] | None:
         (count,) = PROCESS_COUNT.unpack_from(payload)
         at = PROCESS_COUNT.size
         for _ in range(count):
-            integers = PROCESS_INTEGERS.unpack_from(payload, at)
+            values: list[Any] = list(PROCESS_INTEGERS.unpack_from(payload, at))
             at += PROCESS_INTEGERS.size
-            entry: dict[str, Any] = {
-                name: None if value == NULL_INTEGER else value
-                for name, value in zip(_INTEGER_FIELDS, integers, strict=True)
-            }
-            for name in _TEXT_FIELDS:
+            if NULL_INTEGER in values:
+                values = [None if value == NULL_INTEGER else value for value in values]
+            for _ in _TEXT_FIELDS:
                 (length,) = _LENGTH.unpack_from(payload, at)
                 at += _LENGTH.size
-                entry[name] = payload[at : at + length].decode("utf-8", "backslashreplace")
+                values.append(payload[at : at + length].decode("utf-8", "backslashreplace"))
                 at += length
-            entries.append(entry)
+            entries.append(dict(zip(_PROCESS_NAMES, values, strict=True)))
     except struct.error:
         return None
     return entries
