@@ -18,21 +18,20 @@ import contextlib
 import difflib
 import os
 import re
-import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
 import duckdb
 
 from perfkit.errors import UnusableInput
-from perfkit.model.block import Block
 from perfkit.model.text import printable
 from perfkit.sql import views
 from perfkit.sql.mentions import NOTHING, Mentions, mentions, tokens
 from perfkit.sql.views import Rows, quoted
+from perfkit.sql.worker import Worker
 
 MEMORY_LIMIT_BYTES = 2 << 30
 TIMEOUT_S = 30.0
@@ -40,7 +39,6 @@ MOST_ROWS = 5_000_000
 """More rows than this are no answer to a question; they would only fill the memory."""
 
 _RESULT_BYTES = 1 << 30  # what a query's process may grow by beyond DuckDB's own limit
-_GRACE_S = 1.0  # how long an interrupted query may take to notice
 _BATCH_ROWS = 10_000
 
 # They read addresses or further SQL from their arguments, past the checks of this module.
@@ -65,8 +63,8 @@ _READ_ONLY = "queries can only read the views, not files, settings or extensions
 class Table:
     """Where a view's data come from.
 
-    columns: all that it could give. load: those named (a subset of `columns`) as a Block, an Arrow
-    table or stream, or Rows. sparse: columns that are null between their readings.
+    columns: all that it could give. load: those named (a subset of `columns`) as an Arrow table or
+    stream, or as Rows. sparse: columns that are null between their readings.
     """
 
     columns: tuple[str, ...]
@@ -103,6 +101,7 @@ class Database:
         self._tables = dict(tables)
         self._memory_limit_bytes = memory_limit_bytes
         self._timeout_s = timeout_s
+        self._worker: Worker[QueryResult] | None = None
         self._loaded: dict[str, frozenset[str]] = {}
         self._carried: frozenset[str] = frozenset()
         self._connection = _connect(memory_limit_bytes)
@@ -149,6 +148,8 @@ class Database:
 
     def close(self) -> None:
         """Let go of the memory. A database that is closed answers no more."""
+        if self._worker is not None:
+            self._worker.end()
         self._connection.close()
 
     # ── admitting ──
@@ -170,10 +171,14 @@ class Database:
 
     def _statement_kinds(self, sql: str) -> list[str]:
         try:
+            sql.encode()
+        except UnicodeEncodeError:
+            raise UnusableInput("the query is no valid text: it holds half a character") from None
+        try:
             statements = self._connection.extract_statements(sql)
-        except (duckdb.Error, UnicodeError, ValueError) as error:
+        except (duckdb.Error, ValueError) as error:
             raise self._explained(error, NOTHING) from None
-        return [statement.type.name.removesuffix("_STATEMENT") for statement in statements]
+        return [_kind(statement) for statement in statements]
 
     # ── loading ──
 
@@ -188,9 +193,12 @@ class Database:
                 if wanted.catalogue
                 or any(carry.lower() in wanted.names for carry in views.carried_names(column))
             )
-            if name == "session" and "ticks" in self._tables:
-                self._fill("ticks", frozenset(), frozenset())
-            self._fill(name, named, carried)
+            try:
+                if name == "session":  # it counts the ticks
+                    self._fill("ticks", frozenset(), frozenset())
+                self._fill(name, named, carried)
+            except (duckdb.Error, MemoryError, OverflowError) as error:
+                raise self._explained(error, wanted) from None
 
     def _fill(self, name: str, columns: frozenset[str], carried: frozenset[str]) -> None:
         table = self._tables[name]
@@ -198,6 +206,8 @@ class Database:
         wanted = columns | base | self._loaded.get(name, frozenset())
         if self._loaded.get(name) != wanted:
             self._copy(name, table.load([column for column in table.columns if column in wanted]))
+            if name == "session":
+                self._connection.execute(views.COMPLETE_SESSION)
             self._loaded[name] = wanted
         elif not (name == "ticks" and carried - self._carried):
             return
@@ -223,8 +233,6 @@ class Database:
         self._connection.register("incoming", _registrable(loaded))
         try:
             self._connection.execute(f"CREATE OR REPLACE TABLE {target} AS SELECT * FROM incoming")
-        except (duckdb.Error, MemoryError) as error:
-            raise self._explained(error, NOTHING) from None
         finally:
             self._connection.unregister("incoming")
 
@@ -235,44 +243,30 @@ class Database:
     def _load_what_was_missed(self, wanted: Mentions, message: str) -> bool:
         """Load all columns if the error speaks of one that exists; whether that was so."""
         spoken = {token.text for token in tokens(message.partition("\n")[0])}
-        missed = False
         for name, table in self._tables.items():
             unloaded = frozenset(table.columns) - self._loaded.get(name, frozenset())
             if name in wanted.names and spoken & {column.lower() for column in unloaded}:
-                self._fill(name, frozenset(table.columns), table.sparse)
-                missed = True
-        return missed
+                self._load(replace(wanted, everything=True, catalogue=True))
+                return True
+        return False
 
     # ── running ──
 
     def _run(self, sql: str, most_rows: int) -> QueryResult:
         """Run in a thread of its own, so that not even an uninterruptible function holds us up."""
+        if self._worker is None or not self._worker.usable:
+            self._worker = Worker()
         cursor = self._connection.cursor()
         deadline = time.monotonic() + self._timeout_s
-        done: list[QueryResult | BaseException] = []
-
-        def work() -> None:
-            try:
-                done.append(_fetch(cursor, sql, most_rows, deadline))
-            except BaseException as error:
-                done.append(error)
-
-        thread = threading.Thread(target=work, daemon=True)
         with _memory_cap(self._memory_limit_bytes + _RESULT_BYTES):
-            thread.start()
-            try:
-                thread.join(self._timeout_s)
-            except KeyboardInterrupt:
-                _stop(cursor, thread)
-                raise
-            if thread.is_alive():
-                _stop(cursor, thread)
-        if not done or isinstance(done[0], duckdb.InterruptException | TimeoutError):
+            outcome = self._worker.call(
+                lambda: _fetch(cursor, sql, most_rows, deadline), cursor.interrupt, self._timeout_s
+            )
+        if outcome is None or isinstance(outcome, duckdb.InterruptException | TimeoutError):
             raise UnusableInput(
                 f"the query was stopped after {self._timeout_s:g} s; "
                 "narrow it by a WHERE on t_ns or by fewer joins"
             )
-        outcome = done[0]
         if isinstance(outcome, BaseException):
             raise outcome
         return outcome
@@ -302,7 +296,7 @@ class Database:
         if found := re.search(r"Table with name (.+) does not exist", line):
             known = ", ".join([*self._tables, "events"])
             return UnusableInput(f"there is no view {found[1]!r}; the views are {known}")
-        if found := re.search(r'Referenced column "(.+)" not found', line):
+        if found := re.search(r'(?:Referenced column|a column named) "([^"]+)"', line):
             return UnusableInput(
                 f"there is no column {found[1]!r}{self._suggestion(found[1], wanted)}"
             )
@@ -354,13 +348,6 @@ def _named_columns(table: Table, wanted: Mentions) -> frozenset[str]:
 
 def _registrable(loaded: Any) -> Any:
     """The loaded columns as something that DuckDB scans without importing further libraries."""
-    if isinstance(loaded, Block):
-        import numpy as np
-
-        columns: dict[str, Any] = {"t_ns": loaded.t_ns}
-        for name, column in loaded.columns.items():
-            columns[name] = np.ma.masked_array(column.values, mask=~column.valid)
-        return columns
     # A reader is scanned as a stream; for a table DuckDB would import pyarrow.dataset.
     return loaded.to_reader() if hasattr(loaded, "to_reader") else loaded
 
@@ -401,31 +388,6 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _stop(cursor: duckdb.DuckDBPyConnection, thread: threading.Thread) -> None:
-    """Interrupt until the query notices; after _GRACE_S leave it to the end of the process.
-
-    An interrupt between two statements is lost, hence several; a function over one value (the edit
-    distance of two long texts, say) never looks.
-    """
-    until = time.monotonic() + _GRACE_S
-    while thread.is_alive() and time.monotonic() < until:
-        with contextlib.suppress(duckdb.Error):
-            cursor.interrupt()
-        thread.join(0.02)
-    if thread.is_alive():
-        _silence_exit()
-
-
-def _silence_exit() -> None:
-    """Keep DuckDB's binding from listing on stderr, at exit, what an abandoned thread still holds."""
-    import atexit
-
-    def silence() -> None:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-
-    atexit.register(silence)
-
-
 @contextlib.contextmanager
 def _memory_cap(more_bytes: int) -> Iterator[None]:
     """Let the process's memory grow by no more than so many bytes, where the system can do that."""
@@ -459,6 +421,14 @@ def _explained_statement(sql: str) -> str:
             index += 1
         index += 1
     return sql[found[index].start :] if index < len(found) else ""
+
+
+def _kind(statement: duckdb.Statement) -> str:
+    """What a statement is: SELECT, EXPLAIN, COPY, …"""
+    try:
+        return statement.type.name.removesuffix("_STATEMENT")
+    except ValueError:  # newer than DuckDB's own binding knows
+        return "this statement"
 
 
 def _first_line(text: str) -> str:

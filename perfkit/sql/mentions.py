@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 _TOKEN = re.compile(
@@ -24,9 +25,16 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 
-# They ask which names there are: of columns, or of views too.
+# They ask which names there are: of columns, or of views too (`query_table` has one in a string).
 _CATALOGUE_OF_TABLES = frozenset(
-    {"show", "information_schema", "duckdb_columns", "duckdb_tables", "duckdb_views"}
+    {
+        "duckdb_columns",
+        "duckdb_tables",
+        "duckdb_views",
+        "information_schema",
+        "query_table",
+        "show",
+    }
 )
 _CATALOGUE_WORDS = _CATALOGUE_OF_TABLES | {"columns", "describe", "desc"}
 # With one of these a query may mean columns that are not written in it.
@@ -38,7 +46,6 @@ _OPEN_WORDS = _CATALOGUE_WORDS | {
     "pivot_wider",
     "pivot_longer",
     "natural",
-    "query_table",
 }
 _SET_WORDS = frozenset({"union", "except", "intersect"})
 _CALLS_WITH_FROM = frozenset({"extract", "substring", "trim", "overlay"})
@@ -102,6 +109,7 @@ def tokens(sql: str) -> Iterator[Token]:
         yield Token(kind, text, match.start())
 
 
+@lru_cache(maxsize=128)
 def mentions(sql: str) -> Mentions:
     """What the query names and whether it may mean more."""
     found = list(tokens(sql))

@@ -86,17 +86,13 @@ def processes_view(types: Types) -> str:
     )
 
 
-def session_view(types: Types) -> str:
-    """The one row of facts, and the number of ticks.
-
-    The duration of a recording that was cut off is the time of its last tick.
-    """
-    columns = [quoted(name) for name in types if name != "duration_s"]
-    return (
-        f"SELECT {', '.join(columns)}, coalesce(duration_s, last_tick.s) AS duration_s, "
-        f"last_tick.ticks FROM {SCHEMA}.session, "
-        f"(SELECT count(*) AS ticks, max(t_ns) / 1e9 AS s FROM {SCHEMA}.ticks) AS last_tick"
-    )
+COMPLETE_SESSION = f"""
+CREATE OR REPLACE TABLE {SCHEMA}.session AS
+SELECT * EXCLUDE (duration_s), coalesce(duration_s, last_s) AS duration_s, ticks
+FROM {SCHEMA}.session,
+     (SELECT count(*) AS ticks, max(t_ns) / 1e9 AS last_s FROM {SCHEMA}.ticks)
+"""
+"""Adds the number of ticks; the duration of a recording that was cut off is its last tick's time."""
 
 
 def plain_view(table: str, types: Types) -> str:
@@ -108,7 +104,6 @@ def plain_view(table: str, types: Types) -> str:
 VIEWS: Mapping[str, Callable[[Types], str]] = {
     "periods": periods_view,
     "processes": processes_view,
-    "session": session_view,
 }
 """Views whose text follows from the loaded columns alone; `ticks` also needs to know what is carried."""
 
@@ -192,5 +187,5 @@ _FACTS: tuple[tuple[str, str, Callable[[Session], Any]], ...] = (
     ("notes", "MAP(VARCHAR, VARCHAR)", lambda session: _texts(session.notes)),
 )
 
-# Counting the ticks is left to the view.
+# `ticks` comes with COMPLETE_SESSION.
 SESSION_COLUMNS = (*(name for name, _, _ in _FACTS), "ticks")

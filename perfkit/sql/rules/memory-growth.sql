@@ -52,7 +52,7 @@ WITH extent AS (
     FROM ticks
     WHERE memory_capacity_bytes IS NOT NULL OR system_memory_available_bytes IS NOT NULL
 ), judged AS (
-    SELECT growth.*, slope_bytes_per_s, extent.end_s - begin_s AS watched_s,
+    SELECT first_bytes, last_bytes, rising_count, steps_count, slope_bytes_per_s, extent.end_s - begin_s AS watched_s,
            -- least() passes over what is not known
            greatest(0, least(capacity_bytes - last_bytes, available_bytes)) AS headroom_bytes
     FROM growth, slope, extent, capacity, shared
