@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import shutil
 import stat
 import sys
@@ -21,6 +20,7 @@ from perfkit.report import Page
 STANDARD_OUTPUT = Path("-")
 
 _FALLBACK_SIZE = (80, 24)
+_JOURNAL_SUFFIX = ".parquet.partial"
 _PARQUET_MAGIC = b"PAR1"
 
 
@@ -62,9 +62,11 @@ def assert_writable(output: Path | None, inputs: Iterable[Path] = ()) -> None:
     if output in (None, STANDARD_OUTPUT):
         return
     shown = printable(str(output))
-    if ".parquet" in (suffix.lower() for suffix in output.suffixes):
+    if output.suffix.lower() == ".parquet" or any(
+        part.lower().endswith(_JOURNAL_SUFFIX) for part in output.parts
+    ):
         raise OutputRefused(
-            f"{shown} is a session's name, a report would destroy it; choose another name with -o"
+            f"{shown} is a session's name, which a report may not take; choose another name with -o"
         )
     try:
         found = output.stat()
@@ -102,7 +104,7 @@ def _write_file(text: str, output: Path) -> None:
         if target.exists() and not target.is_file():
             target.write_bytes(data)  # a device or a pipe: nothing there can be renamed over
             return
-        temporary = target.with_name(f".perfkit-{secrets.token_hex(6)}.tmp")
+        temporary = target.with_name(f".perfkit-{os.urandom(6).hex()}.tmp")
         try:
             with open(temporary, "xb") as file:
                 if target.exists():

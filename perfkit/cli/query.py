@@ -42,5 +42,7 @@ def query(
 
     assert_writable(output, [session])
     result = ask(session, sql)
-    text = rows.render(result.columns, result.rows, rows.RowFormat(format.value), page_for(output))
+    text = rows.render(
+        result.columns, result.rows, rows.RowFormat(format.value), page_for(output), result.types
+    )
     deliver(text, output, [session])

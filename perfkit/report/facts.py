@@ -12,10 +12,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from perfkit.model.insight import SEVERITIES, Insight
-from perfkit.model.metric import CGROUP, CLOCK, COUNTER, DELTA, MACHINE, RECORDER, TARGET
+from perfkit.model.metric import CGROUP, CLOCK, COUNTER, MACHINE, RECORDER, SLOW, SYSTEM, TARGET
 from perfkit.model.report import Hole, MetricSummary, Monitoring, Report
 from perfkit.model.text import printable
 from perfkit.report.units import UNKNOWN, format_by_name, format_value
+
+_UNIT_ORDER = {
+    unit: place
+    for place, unit in enumerate(("percent", "bytes", "ratio", "bytes/s", "count/s", "count"))
+}
+"""Rows of one unit stand together; what is asked first comes first: CPU, then memory."""
+
+_READ_EVERY_NS = {SYSTEM: 1_000_000_000, SLOW: 5_000_000_000}
+"""How far apart readings of a group are, see `perfkit.model.metric`."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -42,17 +51,30 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class MetricRow:
+    """A metric that moved: formatted figures, and its course as `sparkline` takes it."""
+
+    name: str
+    mean: str
+    p95: str
+    maximum: str
+    course: tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
 class MetricGroup:
     """The metrics of one scope, by what there is to say of them.
 
-    moving: they deserve a row. totals: counters with their amount over the session.
-    steady: they never changed. silent: names of those without any value.
+    moving: they deserve a row. totals: counters with their amount over the session, formatted.
+    steady: name and value of those that never changed. zero: those that were always zero.
+    silent: those without any value.
     """
 
     title: str
-    moving: tuple[MetricSummary, ...]
+    moving: tuple[MetricRow, ...]
     totals: tuple[tuple[str, str], ...]
     steady: tuple[tuple[str, str], ...]
+    zero: tuple[str, ...]
     silent: tuple[str, ...]
 
 
@@ -129,39 +151,35 @@ def _ended(report: Report) -> str:
 
 def host_sentence(host: Mapping[str, Any]) -> str:
     """The machine in one line: what of the fingerprint a reader compares first."""
-    parts = []
-    for key in (
-        "cpu_model",
-        "cores",
-        "memory_bytes",
-        "kernel",
-        "governor",
-        "virtualisation",
-        "container",
-    ):
-        value = host.get(key)
-        if value in (None, "", False):
-            continue
-        if key == "cores" and isinstance(value, int | float):
-            parts.append(format_value(value, "cores"))
-        elif key == "memory_bytes" and isinstance(value, int | float):
-            parts.append(format_value(value, "bytes"))
-        elif key in ("governor", "container") and isinstance(value, str):
-            parts.append(f"{key} {printable(value, 60)}")
-        elif value is True:
-            parts.append(key)
-        else:
-            parts.append(printable(str(value), 80))
-    return ", ".join(parts)
+    shown = {
+        "cpu_model": _host_text(host.get("cpu_model")),
+        "cores": _host_figure(host.get("cores"), "cores"),
+        "memory_bytes": _host_figure(host.get("memory_bytes"), "bytes"),
+        "kernel": f"{_host_text(host.get('system'))} {_host_text(host.get('kernel'))}".strip(),
+        "governor": _host_text(host.get("governor"), "governor "),
+        "virtualisation": _host_text(host.get("virtualisation"), "on "),
+        "container": _host_text(host.get("container"), "in "),
+    }
+    return ", ".join(text for text in shown.values() if text)
 
 
-def verdict_words(report: Report) -> tuple[str, str, str]:
-    """Status in capitals, score in words, and the reason."""
+def _host_text(value: object, before: str = "") -> str:
+    return before + printable(value, 80) if isinstance(value, str) and value else ""
+
+
+def _host_figure(value: object, unit: str) -> str:
+    return format_value(value, unit) if isinstance(value, int | float) else ""
+
+
+def verdict_words(report: Report) -> tuple[str, str]:
+    """Status in capitals, and the score with the reason in a sentence."""
     verdict = report.verdict
-    score = "no score"
+    status, reason = printable(verdict.status, 20).upper(), printable(verdict.reason)
     if verdict.score is not None and math.isfinite(verdict.score):
-        score = f"score {verdict.score:.0f} of 100"
-    return printable(verdict.status, 20).upper(), score, printable(verdict.reason)
+        reason = f"score {verdict.score:.0f} of 100; {reason}"
+    elif not reason.startswith("no score"):
+        reason = f"no score; {reason}"
+    return status, reason.removesuffix("; ")
 
 
 def findings(insights: Iterable[Insight]) -> list[Finding]:
@@ -193,51 +211,65 @@ def _cut(text: str) -> str:
     return printable(text, EVIDENCE_LIMIT)
 
 
-def metric_groups(summaries: Sequence[MetricSummary]) -> list[MetricGroup]:
+def metric_groups(report: Report) -> list[MetricGroup]:
     """The metrics by scope, each told once and as briefly as it allows."""
-    scopes = dict.fromkeys((*SCOPE_TITLES, *(one.metric.scope for one in summaries)))
-    groups = []
-    for scope in scopes:
-        members = [
-            one for one in summaries if one.metric.scope == scope and one.metric.kind != CLOCK
-        ]
-        if members:
-            title = SCOPE_TITLES.get(scope) or printable(scope, 40).capitalize()
-            groups.append(_group(title, members))
-    return groups
+    shown = [one for one in report.summaries if one.metric.kind != CLOCK]
+    scopes = dict.fromkeys((*SCOPE_TITLES, *(one.metric.scope for one in shown)))
+    return [
+        _group(SCOPE_TITLES.get(scope) or printable(scope, 40).capitalize(), members, report)
+        for scope in scopes
+        if (members := [one for one in shown if one.metric.scope == scope])
+    ]
 
 
-def _group(title: str, members: Sequence[MetricSummary]) -> MetricGroup:
-    moving, totals, steady, silent = [], [], [], []
+def _group(title: str, members: Sequence[MetricSummary], report: Report) -> MetricGroup:
+    moving, totals, steady, zero, silent = [], [], [], [], []
     for one in members:
-        name = printable(one.metric.name, 80)
+        name, unit = printable(one.metric.name, 80), one.metric.unit
+        counter = one.metric.kind == COUNTER
         if one.count == 0:
             silent.append(name)
-        elif one.metric.kind == COUNTER:
+        elif one.total == 0 if counter else one.minimum == one.maximum == 0:
+            zero.append(name)
+        elif counter:
             # A counter's mean says nothing; its rate, where there is one, has its own row.
-            if one.total:
-                totals.append((name, format_value(one.total, one.metric.unit)))
-            elif one.total is None:
-                steady.append((name, format_value(one.last, one.metric.unit)))
-            else:
-                steady.append((name, "+0"))
+            totals.append((name, format_value(one.total, unit)))
         elif one.minimum == one.maximum:
-            steady.append((name, format_value(one.last, one.metric.unit)))
+            steady.append((name, format_value(one.last, unit)))
         else:
-            moving.append(one)
-    return MetricGroup(title, tuple(moving), tuple(totals), tuple(steady), tuple(silent))
-
-
-def figures(summary: MetricSummary) -> tuple[str, str, str, str]:
-    """Mean, 95th percentile, maximum and, for amounts, the sum; all formatted."""
-    unit = summary.metric.unit
-    total = format_value(summary.total, unit) if summary.metric.kind == DELTA else UNKNOWN
-    return (
-        format_value(summary.mean, unit),
-        format_value(summary.p95, unit),
-        format_value(summary.maximum, unit),
-        total,
+            mean, p95, maximum = (
+                format_value(value, unit) for value in (one.mean, one.p95, one.maximum)
+            )
+            moving.append((unit, MetricRow(name, mean, p95, maximum, _course(one, report))))
+    moving.sort(key=lambda row: _UNIT_ORDER.get(row[0], len(_UNIT_ORDER)))
+    return MetricGroup(
+        title,
+        tuple(row for _, row in moving),
+        tuple(totals),
+        tuple(steady),
+        tuple(zero),
+        tuple(silent),
     )
+
+
+def _course(summary: MetricSummary, report: Report) -> tuple[float | None, ...]:
+    """The sparkline's values, each held until the next reading was due.
+
+    A column that is read every five seconds has no value in most stretches of a short session;
+    those are no gaps, a reading that failed to come is.
+    """
+    values = summary.sparkline
+    intervals = [report.session.interval_ns, *(ns for _, ns in report.session.interval_changes)]
+    due_ns = max(_READ_EVERY_NS.get(summary.metric.group, 0), *intervals)
+    due = due_ns * len(values) / max(report.monitoring.duration_ns, 1)
+    course: list[float | None] = []
+    held, age = None, 0
+    for value in values:
+        if value is not None:
+            held, age = value, 0
+        course.append(held if age <= due else None)
+        age += 1
+    return tuple(course)
 
 
 def cost_sentence(monitoring: Monitoring) -> str:

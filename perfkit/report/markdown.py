@@ -19,7 +19,6 @@ from perfkit.report.facts import (
     MetricGroup,
     cost_sentence,
     evidence,
-    figures,
     findings,
     hole_sentences,
     metric_groups,
@@ -66,17 +65,16 @@ def code(text: str) -> str:
 
 
 def _sections(report: Report) -> list[str]:
-    status, score, reason = verdict_words(report)
-    verdict = f"**{prose(status)}** · {prose(score)}"
+    status, reason = verdict_words(report)
     sections = [
         f"## perfkit: {prose(target_title(report))}",
-        f"{verdict}. {prose(reason)}" if reason else verdict,
+        f"**{prose(status)}** · {prose(reason)}",
         _bullets(f"**{label}**: {_fact(label, text)}" for label, text in session_facts(report)),
         "### Insights",
     ]
     found = findings(report.insights)
     sections += [_finding(finding) for finding in found] or ["No rule found anything to say."]
-    metrics = [text for group in metric_groups(report.summaries) for text in _metrics(group)]
+    metrics = [text for group in metric_groups(report) for text in _metrics(group)]
     if metrics:
         sections += ["<details>\n<summary>Metrics</summary>", *metrics, "</details>"]
     sections += ["### What the recording cost", prose(cost_sentence(report.monitoring))]
@@ -118,12 +116,10 @@ def _metrics(group: MetricGroup) -> list[str]:
     texts = [f"#### {prose(group.title)}"]
     if group.moving:
         rows = ["| metric | mean | p95 | max | over time |", "|:--|--:|--:|--:|:--|"]
-        for one in group.moving:
-            shown = " | ".join(prose(text) for text in figures(one)[:3])
+        for row in group.moving:
+            shown = " | ".join(prose(text) for text in (row.mean, row.p95, row.maximum))
             # A code span keeps the blocks on one baseline and the gaps as wide as they are.
-            rows.append(
-                f"| {code(one.metric.name)} | {shown} | {code(sparkline(one.sparkline, 20))} |"
-            )
+            rows.append(f"| {code(row.name)} | {shown} | {code(sparkline(row.course, 20))} |")
         texts.append("\n".join(rows))
     lines = []
     for label, items in (("totals", group.totals), ("steady", group.steady)):
@@ -131,6 +127,8 @@ def _metrics(group: MetricGroup) -> list[str]:
             lines.append(
                 f"{label}: " + ", ".join(f"{code(name)} {prose(text)}" for name, text in items)
             )
+    if group.zero:
+        lines.append("always zero: " + ", ".join(code(name) for name in group.zero))
     if group.silent:
         lines.append("no value: " + ", ".join(code(name) for name in group.silent))
     if lines:

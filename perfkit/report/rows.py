@@ -20,7 +20,7 @@ from rich.cells import cell_len, set_cell_size
 
 from perfkit.model.text import printable
 from perfkit.report import Page
-from perfkit.report.sheet import HEADING, QUIET, Sheet, ink, wrap
+from perfkit.report.sheet import HEADING, QUIET, Line, Sheet, ink, wrap
 from perfkit.report.units import UNKNOWN
 
 Rows = Sequence[Sequence[object]]
@@ -37,8 +37,21 @@ class RowFormat(StrEnum):
     JSON = "json"
 
 
-def render(columns: Sequence[str], rows: Rows, format: RowFormat, page: Page) -> str:
-    """The rows in the format asked for; ends in a newline."""
+def render(
+    columns: Sequence[str],
+    rows: Rows,
+    format: RowFormat,
+    page: Page,
+    types: Sequence[str] = (),
+) -> str:
+    """The rows in the format asked for; ends in a newline.
+
+    types: DuckDB's names of the columns' types, where they are known: a FLOAT is written with the
+    digits it has (11.6) and not with those of the double it is handed over as (11.600000381…).
+    """
+    singles = [at for at, type in enumerate(types) if type == "FLOAT"]
+    if singles:
+        rows = [_shortened(row, singles) for row in rows]
     if format is RowFormat.CSV:
         return as_csv(columns, rows)
     if format is RowFormat.JSON:
@@ -96,7 +109,18 @@ def as_table(columns: Sequence[str], rows: Rows, page: Page) -> str:
     return ink(sheet.lines, page)
 
 
-def _turned(names: Sequence[str], cells: Sequence[Sequence[str]], page: Page) -> list[Any]:
+def _shortened(row: Sequence[object], singles: Sequence[int]) -> list[object]:
+    import numpy as np
+
+    values = list(row)
+    for at in singles:
+        value = values[at]
+        if isinstance(value, float):
+            values[at] = float(str(np.float32(value)))
+    return values
+
+
+def _turned(names: Sequence[str], cells: Sequence[Sequence[str]], page: Page) -> list[Line]:
     sheet = Sheet(max(page.width, 1))
     indent = min(max((cell_len(name) for name in names), default=0) + 2, page.width // 2)
     for number, row in enumerate(cells, start=1):

@@ -6,13 +6,10 @@ or a log. Nothing written on a sheet is ever read as rich markup.
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Sequence
 
 from rich.cells import cell_len, chop_cells
-from rich.console import Console
-from rich.text import Text
 
 from perfkit.report import Page
 from perfkit.report.sparkline import BLOCKS
@@ -32,33 +29,42 @@ _NUMBER_WITH_UNIT = re.compile(
 
 _ASCII = str.maketrans(
     {
-        THIN_SPACE: ",", "–": "-", "·": "|", "→": ">", "…": "...", "µ": "u",
+        THIN_SPACE: ",", "–": "-", "·": "|", "→": ">", "…": "...", "µ": "u", "─": "-",
         **dict(zip(BLOCKS, "_.,-~=*#", strict=True)),
     }
 )  # fmt: skip
 
 
-def ink(lines: Sequence[Text], page: Page) -> str:
+Line = Sequence[tuple[str, str]]
+"""Pieces of text, each with a style."""
+
+
+def ink(lines: Sequence[Line], page: Page) -> str:
     """Lines as text for the page: coloured where it wants colour, ASCII where it needs that."""
-    if not page.colour:
-        text = "".join(line.plain.rstrip(" ") + "\n" for line in lines)
+    if page.colour:
+        text = _coloured(lines)
     else:
-        console = Console(
-            file=io.StringIO(),
-            force_terminal=True,
-            color_system="standard",
-            width=max(page.width, 1),
-            legacy_windows=False,
-            _environ={},  # the page says all there is to know; the environment is the caller's
-        )
-        with console.capture() as captured:
-            for line in lines:
-                console.print(line, no_wrap=True, overflow="ignore", crop=False, end="\n")
-        text = captured.get()
+        text = "".join("".join(piece for piece, _ in line).rstrip(" ") + "\n" for line in lines)
     if page.ascii_only:
-        text = text.translate(_ASCII).replace("─", "-")
-        text = text.encode("ascii", "backslashreplace").decode("ascii")
+        text = text.translate(_ASCII).encode("ascii", "backslashreplace").decode("ascii")
     return text
+
+
+def _coloured(lines: Sequence[Line]) -> str:
+    # Only now: the console is a third of what a plain report takes to load.
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(
+        force_terminal=True,
+        color_system="standard",
+        legacy_windows=False,
+        _environ={},  # the page says all there is to know; the environment is the caller's
+    )
+    with console.capture() as captured:
+        for line in lines:
+            console.print(Text.assemble(*line), no_wrap=True, overflow="ignore", crop=False)
+    return captured.get()
 
 
 class Sheet:
@@ -66,7 +72,7 @@ class Sheet:
 
     def __init__(self, width: int) -> None:
         self.width = width
-        self.lines: list[Text] = []
+        self.lines: list[Line] = []
 
     @classmethod
     def of(cls, page: Page) -> Sheet:
@@ -75,12 +81,12 @@ class Sheet:
 
     def blank(self) -> None:
         """An empty line, unless there is one already or nothing stands above."""
-        if self.lines and self.lines[-1].plain:
-            self.lines.append(Text(""))
+        if self.lines and self.lines[-1]:
+            self.lines.append(())
 
     def line(self, *pieces: tuple[str, str]) -> None:
         """One line of (text, style) pieces, as wide as it is."""
-        self.lines.append(Text.assemble(*pieces))
+        self.lines.append(pieces)
 
     def heading(self, title: str) -> None:
         """A title with room above."""

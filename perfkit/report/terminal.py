@@ -9,15 +9,15 @@ from collections.abc import Sequence
 
 from rich.cells import cell_len
 
-from perfkit.model.report import MetricSummary, Report
+from perfkit.model.report import Report
 from perfkit.model.text import printable
 from perfkit.report import Page
 from perfkit.report.facts import (
     Finding,
     MetricGroup,
+    MetricRow,
     cost_sentence,
     evidence,
-    figures,
     findings,
     hole_sentences,
     metric_groups,
@@ -58,10 +58,10 @@ def render(reports: Sequence[Report], page: Page) -> str:
 
 
 def _write_report(sheet: Sheet, report: Report) -> None:
-    status, score, reason = verdict_words(report)
+    status, reason = verdict_words(report)
     sheet.paragraph(target_title(report), HEADING, indent=0)
     sheet.paragraph(
-        f"{score}. {reason}" if reason else score,
+        reason,
         indent=cell_len(status) + 2,
         head=(status, _STATUS_STYLES.get(status, HEADING)),
     )
@@ -69,7 +69,8 @@ def _write_report(sheet: Sheet, report: Report) -> None:
     for label, text in session_facts(report):
         sheet.paragraph(text, indent=11, head=(f"  {label}", QUIET))
     _write_findings(sheet, findings(report.insights))
-    _write_metrics(sheet, metric_groups(report.summaries))
+    for group in metric_groups(report):
+        _write_group(sheet, group)
     sheet.heading("What the recording cost")
     sheet.paragraph(cost_sentence(report.monitoring))
     _write_list(sheet, "Holes in the recording", hole_sentences(report.monitoring))
@@ -119,61 +120,56 @@ def _write_list(sheet: Sheet, title: str, sentences: Sequence[str], style: str =
         sheet.paragraph(sentence, style, indent=4, head=("  ·", QUIET))
 
 
-def _write_metrics(sheet: Sheet, groups: Sequence[MetricGroup]) -> None:
-    rows = [(one, figures(one)) for group in groups for one in group.moving]
-    name_width = max((cell_len(_name(one)) for one, _ in rows), default=6)
-    figure_width = max((cell_len(text) for _, texts in rows for text in texts[:3]), default=8)
-    columns = 3
-    spark_width = 0
-    stacked = sheet.width < STACKED_BELOW
-    if not stacked:
-        for columns in (3, 2):
-            spark_width = sheet.width - 2 - name_width - columns * (figure_width + 2) - 2
-            if spark_width >= LEAST_SPARK:
-                break
-        stacked = spark_width < LEAST_SPARK
-    for group in groups:
-        sheet.heading(group.title)
-        if group.moving and not stacked:
-            titles = ("mean", "p95", "max") if columns == 3 else ("mean", "max")
-            sheet.line(
-                (" " * (2 + name_width), ""),
-                *((f"  {title:>{figure_width}}", QUIET) for title in titles),
-                ("  over time", QUIET),
-            )
-        for one in group.moving:
-            if stacked:
-                _write_stacked(sheet, one)
-            else:
-                _write_row(sheet, one, name_width, figure_width, columns, spark_width)
-        sheet.flow("totals", [f"{name} {amount}" for name, amount in group.totals], 11)
-        sheet.flow("steady", [f"{name} {value}" for name, value in group.steady], 11)
-        sheet.flow("no value", group.silent, 11)
+def _write_group(sheet: Sheet, group: MetricGroup) -> None:
+    sheet.heading(group.title)
+    if group.moving:
+        _write_rows(sheet, group.moving)
+    sheet.flow("totals", [f"{name} {amount}" for name, amount in group.totals], 11)
+    sheet.flow("steady", [f"{name} {value}" for name, value in group.steady], 11)
+    sheet.flow("zero", group.zero, 11)
+    sheet.flow("no value", group.silent, 11)
 
 
-def _write_row(
-    sheet: Sheet, one: MetricSummary, name_width: int, figure_width: int, columns: int, spark: int
-) -> None:
-    mean, p95, maximum, _ = figures(one)
-    shown = (mean, p95, maximum) if columns == 3 else (mean, maximum)
-    name = _name(one)
-    sheet.line(
-        (f"  {name}{' ' * (name_width - cell_len(name))}", ""),
-        *((f"  {' ' * (figure_width - cell_len(text))}{text}", "") for text in shown),
-        (f"  {sparkline(one.sparkline, spark)}", _SPARK),
-    )
-
-
-def _write_stacked(sheet: Sheet, one: MetricSummary) -> None:
-    mean, _, maximum, _ = figures(one)
-    sheet.paragraph(printable(one.metric.name, 80), indent=2)
-    row = f"mean {mean} · max {maximum}"
-    spark = sheet.width - 6 - cell_len(row)
-    if spark >= 6:
-        sheet.line((f"    {row}", QUIET), (f"  {sparkline(one.sparkline, spark)}", _SPARK))
+def _write_rows(sheet: Sheet, rows: Sequence[MetricRow]) -> None:
+    """A table as far as the width allows: first the 95th percentile goes, then the rows fold."""
+    name_width = max(cell_len(_name(row)) for row in rows)
+    figure_width = max(cell_len(text) for row in rows for text in (row.mean, row.p95, row.maximum))
+    for titles in (("mean", "p95", "max"), ("mean", "max")):
+        spark_width = sheet.width - 4 - name_width - len(titles) * (figure_width + 2)
+        if sheet.width >= STACKED_BELOW and spark_width >= LEAST_SPARK:
+            break
     else:
-        sheet.paragraph(row, QUIET, indent=4)
+        for row in rows:
+            _write_stacked(sheet, row)
+        return
+    sheet.line(
+        (" " * (2 + name_width), ""),
+        *((f"  {title:>{figure_width}}", QUIET) for title in titles),
+        ("  over time", QUIET),
+    )
+    for row in rows:
+        name = _name(row)
+        shown = {"mean": row.mean, "p95": row.p95, "max": row.maximum}
+        sheet.line(
+            (f"  {name}{' ' * (name_width - cell_len(name))}", ""),
+            *((_to_the_right(shown[title], figure_width + 2), "") for title in titles),
+            (f"  {sparkline(row.course, spark_width)}", _SPARK),
+        )
 
 
-def _name(one: MetricSummary) -> str:
-    return printable(one.metric.name, NAME_LIMIT)
+def _write_stacked(sheet: Sheet, row: MetricRow) -> None:
+    sheet.paragraph(row.name, indent=2)
+    figures = f"mean {row.mean} · max {row.maximum}"
+    spark = sheet.width - 6 - cell_len(figures)
+    if spark >= 6:
+        sheet.line((f"    {figures}", QUIET), (f"  {sparkline(row.course, spark)}", _SPARK))
+    else:
+        sheet.paragraph(figures, QUIET, indent=4)
+
+
+def _to_the_right(text: str, width: int) -> str:
+    return " " * (width - cell_len(text)) + text
+
+
+def _name(row: MetricRow) -> str:
+    return printable(row.name, NAME_LIMIT)

@@ -35,7 +35,7 @@ def analyze(path: Path, rules_dir: Path | None = None) -> Report:
     recording = open_recording(path)
     summaries = Summaries(recording.metrics)
     own = monitoring(
-        _observed(recording.blocks(), summaries),
+        _observed(recording.blocks([metric.name for metric in recording.metrics]), summaries),
         recording.session,
         active=recording.live,
     )
@@ -84,6 +84,10 @@ def _cannot_tell(
     empty = [one for one in summaries if one.count == 0 and one.metric.kind != CLOCK]
     if own.ticks and summaries and len(empty) == len(summaries):
         yield "No column holds a value, so there is nothing to judge the target by."
+    if recording.damaged:
+        count = f"{recording.damaged} tick{'' if recording.damaged == 1 else 's'}"
+        yield f"{count} of the journal cannot be read any more and were left out."
+    yield from recording.problems
     if recording.kind == "orphaned journal":
         yield (
             "The recording was cut off before it was sealed: how it ended is unknown. "
