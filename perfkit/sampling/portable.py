@@ -51,6 +51,7 @@ _IO_COLUMNS: dict[str, str] = (
     }
 )
 _GAUGES = ("threads_count", "rss_bytes", "fds_count")
+_FAST_NAMES = frozenset(metric.name for metric in FAST_METRICS)
 _COUNTERS = tuple(
     metric.name
     for metric in FAST_METRICS
@@ -166,7 +167,7 @@ class PortableSampler:
     def read(self, row: Row, *, system: bool, slow: bool) -> None:
         """See LinuxSampler.read."""
         self._discover(everyone=system)
-        self._read_tree(row)
+        self._read_tree(row, system=system)
         if slow:
             self._read_slow(row)
         if system:
@@ -245,7 +246,7 @@ class PortableSampler:
 
     # ── what they used ──
 
-    def _read_tree(self, row: Row) -> None:
+    def _read_tree(self, row: Row, *, system: bool) -> None:
         gone = []
         for member in self._members.values():
             try:
@@ -266,8 +267,8 @@ class PortableSampler:
                 self._published[name] = value
                 row[_INDEX[name]] = value
         for name in _GAUGES:
-            level = self._sum(name)
-            if level is not None:
+            due = system or name in _FAST_NAMES
+            if due and (level := self._sum(name)) is not None:
                 row[_INDEX[name]] = level
         alive = sum(not member.is_zombie() for member in self._members.values())
         row[_INDEX["processes_count"]] = alive

@@ -30,8 +30,8 @@ from perfkit.sampling.metrics import RAW_METRICS
 from perfkit.session.journal import create_journal
 from perfkit.workflows.source import open_recording
 
-DEFAULT_RATES_HZ = (1, 10, 100, 1000)
 MAX_RATE_HZ = 1000
+MAX_SECONDS = 3600
 
 # A recording reads the slow group more often in its first seconds; what it costs for hours is
 # what it costs afterwards.
@@ -129,8 +129,11 @@ def measure(
 ) -> Overhead:
     """Measure each rate for so many seconds, one after the other; peers beside the default rate.
 
-    say: is told what happens now. Raises UnusableInput where there is no /proc.
+    say: is told what happens now. Raises UsageError if seconds is out of range, UnusableInput
+    where there is no /proc.
     """
+    if not 0 < seconds <= MAX_SECONDS:
+        raise UsageError(f"--seconds {seconds:g} is out of range; choose from 1 to {MAX_SECONDS}")
     if sys.platform != "linux":
         raise UnusableInput("bench-overhead measures the Linux sampler; here is no Linux")
     costs = []
