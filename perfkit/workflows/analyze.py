@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from perfkit.analysis.monitoring import monitoring
+from perfkit.analysis.periods import period_length_ns
 from perfkit.analysis.score import verdict
 from perfkit.analysis.summary import Summaries
 from perfkit.model.block import Block
 from perfkit.model.insight import SEVERITIES, Insight, NotApplicable, RuleFailed
-from perfkit.model.metric import CLOCK
-from perfkit.model.report import MetricSummary, Monitoring, Report
+from perfkit.model.metric import RECORDER
+from perfkit.model.report import MetricSummary, Monitoring, Report, Verdict
+from perfkit.report.units import format_value
 from perfkit.session.reader import expand
 from perfkit.workflows.insights import insights
 from perfkit.workflows.source import Recording, open_recording
+
+ENOUGH_PERIODS = 30
+"""A session of fewer is called short."""
 
 
 def analyze_all(paths: Iterable[Path], rules_dir: Path | None = None) -> list[Report]:
@@ -51,9 +57,17 @@ def analyze(path: Path, rules_dir: Path | None = None) -> Report:
         insights=found,
         not_applicable=tuple(one for one in outcomes if isinstance(one, NotApplicable)),
         failed_rules=tuple(one for one in outcomes if isinstance(one, RuleFailed)),
-        verdict=verdict(summarised, found),
+        verdict=_verdict(summarised, found),
         cannot_tell=tuple(_cannot_tell(recording, own, summarised)),
     )
+
+
+def _verdict(summaries: Sequence[MetricSummary], found: Sequence[Insight]) -> Verdict:
+    """The verdict, which is "unknown" where nothing was measured: no news is not good news."""
+    judged = verdict(summaries, found)
+    if found or any(one.count for one in summaries if one.metric.scope != RECORDER):
+        return judged
+    return replace(judged, status="unknown", reason="no score; nothing was measured")
 
 
 def is_as_severe(report: Report, severity: str) -> bool:
@@ -81,9 +95,17 @@ def _cannot_tell(
         yield "The session holds no tick: nothing was measured, so nothing can be judged."
     elif own.ticks == 1:
         yield "The session holds one tick: rates and changes over time need at least two."
-    empty = [one for one in summaries if one.count == 0 and one.metric.kind != CLOCK]
-    if own.ticks and summaries and len(empty) == len(summaries):
-        yield "No column holds a value, so there is nothing to judge the target by."
+    if own.ticks and not any(one.count for one in summaries if one.metric.scope != RECORDER):
+        yield "No column on the target or the machine holds a value: there is nothing to judge by."
+    elif own.ticks > 1:
+        period_ns = period_length_ns(recording.session.interval_ns)
+        periods = own.duration_ns // period_ns
+        if periods < ENOUGH_PERIODS:
+            yield (
+                f"The session is short ({format_value(own.duration_ns, 'ns')}): below "
+                f"{format_value(ENOUGH_PERIODS * period_ns, 'ns')} growth cannot be told from "
+                "start-up."
+            )
     if recording.damaged:
         count = f"{recording.damaged} tick{'' if recording.damaged == 1 else 's'}"
         yield f"{count} of the journal cannot be read any more and were left out."
