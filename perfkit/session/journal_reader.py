@@ -119,22 +119,22 @@ class JournalSource:
         Raises UnusableInput if the journal cannot be read any more.
         """
         damaged = 0
+        unreadable = 0  # records since the last intact one
         expected = 0
         latest = -(2**63)
-        for position, segment in enumerate(self._segments):
-            is_last = position == len(self._segments) - 1
-            words, bad = self._records(segment)
+        for segment in self._segments:
+            words, behind = self._records(segment)
             words = _in_order(words, segment.layout.words["t_ns"], expected, latest)
             if len(words):
-                # The sequence tells what is lost, a missing segment included.
+                # The sequence tells what is lost before it, a missing segment included.
                 first, last = int(words[0, 0]), int(words[-1, 0])
                 damaged += (first - expected) + (last - first + 1 - len(words))
                 expected = last + 1
                 latest = int(words[-1, segment.layout.words["t_ns"]])
+                unreadable = 0
                 yield self._block(segment, words, columns)
-            elif is_last:
-                damaged += bad
-        self._damaged = damaged
+            unreadable += behind
+        self._damaged = damaged + unreadable
 
     def table(self, columns: Collection[str] | None = None) -> pa.Table:
         """The columns asked for (all by default) as an Arrow table, as in a session file."""
@@ -206,7 +206,7 @@ class JournalSource:
         return notes
 
     def _records(self, segment: _Segment) -> tuple[_Words, int]:
-        """The intact records as rows of 64-bit words, and how many whole ones are not intact."""
+        """The intact records as rows of 64-bit words, and how many whole ones lie behind them."""
         layout = segment.layout
         size = layout.record_size
         data = memoryview(self._read(segment.ticks))[layout.size :]
@@ -218,8 +218,10 @@ class JournalSource:
         records = struct.Struct(f"{covered}s{TICK_TAIL.size}x").iter_unpack(data)
         computed = [crc32(record) for (record,) in records]
         intact = sums == np.array(computed, np.uint64)
-        # Compressing only where needed spares a copy of the segment.
-        return (words, 0) if intact.all() else (words[intact], int(count - intact.sum()))
+        if intact.all():  # as nearly always: no copy of the segment then
+            return words, 0
+        rows = np.flatnonzero(intact)
+        return words[rows], count - (int(rows[-1]) + 1 if len(rows) else 0)
 
     def _block(self, segment: _Segment, words: _Words, columns: Collection[str] | None) -> Block:
         layout = segment.layout
@@ -310,6 +312,8 @@ def _layout(header: Any, size: int, source: str) -> _Layout:
         metrics.append(metric)
         words[name] = word
     if "t_ns" not in words:
+        raise ValueError
+    if not isinstance(header["session"], dict):
         raise ValueError
     return _Layout(
         size, record_size, tuple(metrics), words, session_from_facts(header["session"], source)

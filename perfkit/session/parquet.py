@@ -5,7 +5,8 @@ latter as three words (kind, group and scope, for instance `counter fast target`
 would cost 4 kB over all columns). The facts of the session are JSON under the file's metadata key
 `perfkit`. Raw columns are int64 (a few
 float64), derived ones float32. `processes` and `events` are lists of structs, null where a tick
-has none. Every page carries a checksum, so a flipped bit is an error and never a wrong figure.
+has none. Every page carries a checksum, so a flipped bit among the ticks is an error and never a
+wrong figure.
 
 Writing and reading go one row group at a time: memory is bounded by ROW_GROUP_TICKS, not by the
 length of the session.
@@ -342,6 +343,8 @@ def _block(table: pa.Table, metrics: Sequence[Metric]) -> Block:
         raise ValueError("a tick has no t_ns")
     processes: list[tuple[int, list[dict[str, Any]]]] = []
     if PROCESSES in table.column_names:
+        if table.column(PROCESSES).type != _LISTS[PROCESSES]:
+            raise ValueError("the fields of its processes are not those of perfkit")
         lists = table.column(PROCESSES).combine_chunks()
         rows = np.flatnonzero(lists.is_valid().to_numpy(zero_copy_only=False))
         entries = lists.take(pa.array(rows)).to_pylist()
