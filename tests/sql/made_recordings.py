@@ -115,3 +115,34 @@ def process(pid: int, **figures: Any) -> ProcessEntry:
     """An entry of the list of processes; what is not given is unknown."""
     unknown = dict.fromkeys(name for name, _, _ in PROCESS_FIELDS)
     return {**unknown, "name": f"process-{pid}", "pid": pid, "started_ns": 1, **figures}
+
+
+GIB = 1 << 30
+MIB = 1 << 20
+
+QUIET: Mapping[str, Given] = {
+    **{
+        name: 0
+        for name, metric in METRICS.items()
+        if name not in ("t_ns", "time") and metric.kind != "clock"
+    },
+    "rss_bytes": 100 * MIB,
+    "pss_bytes": 80 * MIB,
+    "threads_count": 8,
+    "fds_count": 40,
+    "fds_nearest_count": 40,
+    "fds_limit_count": 1024,
+    "fds_ratio": 40 / 1024,
+    "processes_count": 1,
+    "cpu_percent": 5.0,
+    "cpu_capacity_cores": 4.0,
+    "cpu_capacity_ratio": 0.0125,
+    "memory_capacity_bytes": 8 * GIB,
+    "memory_pressure_ratio": 0.05,
+    "system_cores_count": 4,
+    "system_memory_total_bytes": 8 * GIB,
+    "system_memory_available_bytes": 6 * GIB,
+    "cgroup_cpu_limit_cores": 4.0,
+    "cgroup_memory_limit_bytes": 8 * GIB,
+}
+"""Every metric there is, at rest: a process that does next to nothing."""

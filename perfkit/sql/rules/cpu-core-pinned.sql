@@ -3,22 +3,22 @@
 -- severity: medium
 -- cause: cpu
 -- needs: cpu_percent, cpu_capacity_cores
--- meaning: The target uses between 90 and 115 % of one core in most periods although it may use more
---   cores: one thread does the work (or all wait for one lock, such as Python's). Where the list of
---   processes tells that the work is spread over several, it is not that.
+-- meaning: The target uses about one core in most ticks although it may use more: one thread does the
+--   work (or all wait for one lock, such as Python's). Where the list of processes tells that the
+--   work is spread over several, it is not that.
 -- impact: More cores will not make it faster: throughput is bound by what one thread can do.
 -- message: {process} (pid {pid}) kept one core busy for {share_ratio} of {watched_s}; it may use {capacity_cores}.
 -- message: The target kept one core busy for {share_ratio} of {watched_s}; it may use {capacity_cores}.
--- recommendation: See whether it is one thread: `top -H -p {target_pid}`.
--- recommendation: See what that thread does: `py-spy top --pid {target_pid}` for Python,
---   `jstack {target_pid}` for Java, `perf top -p {target_pid}` for any.
+-- recommendation: See whether it is one thread: `top -H -p {pid}`.
+-- recommendation: See what that thread does: `py-spy top --pid {pid}` for Python,
+--   `jstack {pid}` for Java, `perf top -p {pid}` for any.
 -- recommendation: Then split that work over processes, or make the hot function cheaper.
 WITH busy AS (
-    SELECT count(*) AS periods,
-           count(*) FILTER (WHERE cpu_percent_mean BETWEEN 90 AND 115) / count(*) AS share_ratio,
-           max(end_s) - min(t_s) AS watched_s
-    FROM periods
-    WHERE cpu_percent_mean IS NOT NULL
+    SELECT (max(t_ns) - min(t_ns)) / 1e9 AS watched_s,
+           count(*) FILTER (WHERE cpu_percent BETWEEN 80 AND 125) / count(*) AS share_ratio,
+           avg(cpu_percent) FILTER (WHERE cpu_percent BETWEEN 80 AND 125) AS mean_percent
+    FROM ticks
+    WHERE cpu_percent IS NOT NULL
 ), capacity AS (
     SELECT max_by(cpu_capacity_cores, t_ns) AS capacity_cores
     FROM ticks
@@ -33,8 +33,9 @@ WITH busy AS (
     SELECT max_by(pid, percent) AS pid, max_by(name, percent) AS name, max(percent) AS percent
     FROM each_process
 )
-SELECT share_ratio, watched_s, capacity_cores, pid, name AS process, percent AS process_percent,
-       target_pid
+SELECT share_ratio, watched_s, capacity_cores, coalesce(pid, target_pid) AS pid,
+       name AS process, percent AS process_percent
 FROM busy, capacity, busiest, session
-WHERE periods >= 5 AND share_ratio >= 0.6 AND capacity_cores >= 1.5
+WHERE watched_s >= 5 AND share_ratio >= 0.6 AND mean_percent BETWEEN 90 AND 110
+  AND capacity_cores >= 1.5
   AND (percent IS NULL OR percent >= 75)

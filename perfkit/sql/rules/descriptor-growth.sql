@@ -18,16 +18,19 @@ WITH extent AS (
     FROM periods
 ), stretches AS (
     SELECT least(5, floor(6 * (t_s - begin_s) / (extent.end_s - begin_s)))::INTEGER AS stretch,
-           min(fds_nearest_count_min) AS least_count
+           min(fds_nearest_count_min) AS least_count, max(fds_nearest_count_max) AS most_count
     FROM periods, extent
     GROUP BY stretch
     HAVING count(fds_nearest_count_min) > 0
 ), steps AS (
-    SELECT stretch, least_count, least_count - lag(least_count) OVER (ORDER BY stretch) AS step_count
+    SELECT stretch, least_count,
+           least_count - lag(least_count) OVER (ORDER BY stretch) AS step_count,
+           most_count - lag(most_count) OVER (ORDER BY stretch) AS most_step_count
     FROM stretches
 ), growth AS (
     SELECT arg_min(least_count, stretch) AS first_count, arg_max(least_count, stretch) AS last_count,
-           arg_max(step_count, stretch) AS last_step_count, count(step_count) AS steps,
+           least(arg_max(step_count, stretch), arg_max(most_step_count, stretch)) AS last_step_count,
+           count(step_count) AS steps,
            count(*) FILTER (WHERE step_count > 0) AS rising, min(step_count) AS least_step_count
     FROM steps
 ), slope AS (

@@ -4,8 +4,8 @@
 -- cause: memory
 -- needs: rss_bytes
 -- meaning: The session is cut into eight stretches of equal length; growth counts only if the least
---   memory of a stretch rises again and again, and still does at the end. So neither start-up,
---   nor a cache that has filled up, nor the saw-tooth of a garbage collector is taken for a leak.
+--   memory of a stretch rises again and again, and in the last one the most as well. So neither
+--   start-up, nor a cache that has filled up, nor the saw-tooth of a garbage collector is a leak.
 --   It must be worth a look too: 4 MiB and 5 % over the session. Where PSS was read, it must grow
 --   along: RSS also grows when processes touch memory that they share.
 -- impact: Memory that only grows ends in swapping or at the out-of-memory killer; at this rate what
@@ -24,16 +24,18 @@ WITH extent AS (
     SELECT min(t_s) AS begin_s, max(end_s) AS end_s, count(rss_bytes_mean) AS periods FROM periods
 ), stretches AS (
     SELECT least(7, floor(8 * (t_s - begin_s) / (extent.end_s - begin_s)))::INTEGER AS stretch,
-           min(rss_bytes_min) AS least_bytes
+           min(rss_bytes_min) AS least_bytes, max(rss_bytes_max) AS most_bytes
     FROM periods, extent
     GROUP BY stretch
     HAVING count(rss_bytes_mean) > 0
 ), steps AS (
-    SELECT stretch, least_bytes, least_bytes - lag(least_bytes) OVER (ORDER BY stretch) AS step_bytes
+    SELECT stretch, least_bytes,
+           least_bytes - lag(least_bytes) OVER (ORDER BY stretch) AS step_bytes,
+           most_bytes - lag(most_bytes) OVER (ORDER BY stretch) AS most_step_bytes
     FROM stretches
 ), growth AS (
     SELECT arg_min(least_bytes, stretch) AS first_bytes, arg_max(least_bytes, stretch) AS last_bytes,
-           arg_max(step_bytes, stretch) AS last_step_bytes,
+           least(arg_max(step_bytes, stretch), arg_max(most_step_bytes, stretch)) AS last_step_bytes,
            count(step_bytes) AS steps_count,
            count(*) FILTER (WHERE step_bytes > 0) AS rising_count,
            min(step_bytes) AS least_step_bytes

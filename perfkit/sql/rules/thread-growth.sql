@@ -19,16 +19,19 @@ WITH extent AS (
     SELECT min(t_s) AS begin_s, max(end_s) AS end_s, count(threads_count_min) AS periods FROM periods
 ), stretches AS (
     SELECT least(5, floor(6 * (t_s - begin_s) / (extent.end_s - begin_s)))::INTEGER AS stretch,
-           min(threads_count_min) AS least_count
+           min(threads_count_min) AS least_count, max(threads_count_max) AS most_count
     FROM periods, extent
     GROUP BY stretch
     HAVING count(threads_count_min) > 0
 ), steps AS (
-    SELECT stretch, least_count, least_count - lag(least_count) OVER (ORDER BY stretch) AS step_count
+    SELECT stretch, least_count,
+           least_count - lag(least_count) OVER (ORDER BY stretch) AS step_count,
+           most_count - lag(most_count) OVER (ORDER BY stretch) AS most_step_count
     FROM stretches
 ), growth AS (
     SELECT arg_min(least_count, stretch) AS first_count, arg_max(least_count, stretch) AS last_count,
-           arg_max(step_count, stretch) AS last_step_count, count(step_count) AS steps,
+           least(arg_max(step_count, stretch), arg_max(most_step_count, stretch)) AS last_step_count,
+           count(step_count) AS steps,
            count(*) FILTER (WHERE step_count > 0) AS rising, min(step_count) AS least_step_count
     FROM steps
 ), processes_seen AS (
