@@ -11,9 +11,24 @@ from __future__ import annotations
 
 import os
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+Values = dict[str, int | float]
+Wanted = tuple[tuple[str, str, int], ...]
+"""Metric, key (between a line's start and the number) and scale, a row a figure."""
+
+_USAGE_V2: Wanted = (("cgroup_cpu_ns", "\nusage_usec ", 1000),)
+_THROTTLING_V2: Wanted = (
+    ("cgroup_periods_count", "\nnr_periods ", 1),
+    ("cgroup_throttled_count", "\nnr_throttled ", 1),
+    ("cgroup_throttled_ns", "\nthrottled_usec ", 1000),
+)
+_INACTIVE_V2: Wanted = (("cgroup_memory_inactive_file_bytes", "\ninactive_file ", 1),)
+_EVENTS_V2: Wanted = (
+    ("cgroup_memory_limit_hits_count", "\nmax ", 1),
+    ("cgroup_oom_kills_count", "\noom_kill ", 1),
+)
+_THROTTLING_V1: Wanted = (*_THROTTLING_V2[:2], ("cgroup_throttled_ns", "\nthrottled_time ", 1))
+_INACTIVE_V1: Wanted = (("cgroup_memory_inactive_file_bytes", "\ntotal_inactive_file ", 1),)
+_EVENTS_V1: Wanted = (("cgroup_oom_kills_count", "\noom_kill ", 1),)
 
 # Version 1 writes "no limit" as the largest multiple of a page that a long can hold.
 _NO_LIMIT = 1 << 62
@@ -29,6 +44,7 @@ class Cgroup:
     def __init__(self, proc: str, sys: str, pid: int) -> None:
         self._paths = _controller_paths(proc, sys, pid)
         self.version = 2 if "" in self._paths else 1 if self._paths else 0
+        self._kept: dict[str, int] = {}
         self._memory: tuple[str, int | None] = ("", None)
         self._cpu: tuple[str, float | None] = ("", None)
         self.find_limits()
@@ -56,9 +72,16 @@ class Cgroup:
         """The tightest CPU quota over the target's group and its ancestors, in cores."""
         return self._cpu[1]
 
-    def read(self) -> dict[str, int | float]:
+    def close(self) -> None:
+        """Let go of all descriptors."""
+        for descriptor in self._kept.values():
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._kept = {}
+
+    def read(self) -> Values:
         """The current figures, by metric name."""
-        values: dict[str, int | float] = {}
+        values: Values = {}
         if self.version == 2:
             self._read_v2(values)
         elif self.version == 1:
@@ -69,62 +92,57 @@ class Cgroup:
             values["cgroup_memory_limit_bytes"] = self._memory[1]
         return values
 
-    def _read_v2(self, values: dict[str, int | float]) -> None:
-        own = self._paths[""][0]
-        _take(values, _table(own, "cpu.stat"), {"cgroup_cpu_ns": ("usage_usec", 1000)})
-        _take(
-            values,
-            _table(self._cpu[0], "cpu.stat"),
-            {
-                "cgroup_periods_count": ("nr_periods", 1),
-                "cgroup_throttled_count": ("nr_throttled", 1),
-                "cgroup_throttled_ns": ("throttled_usec", 1000),
-            },
-        )
+    def _read_v2(self, values: Values) -> None:
+        self._take(values, self._paths[""][0], "cpu.stat", _USAGE_V2)
+        self._take(values, self._cpu[0], "cpu.stat", _THROTTLING_V2)
         memory = self._memory[0]
-        _put(values, "cgroup_memory_bytes", _number(memory, "memory.current"))
-        _take(
-            values,
-            _table(memory, "memory.stat"),
-            {"cgroup_memory_inactive_file_bytes": ("inactive_file", 1)},
-        )
-        _take(
-            values,
-            _table(memory, "memory.events"),
-            {
-                "cgroup_memory_limit_hits_count": ("max", 1),
-                "cgroup_oom_kills_count": ("oom_kill", 1),
-            },
-        )
+        _put(values, "cgroup_memory_bytes", self._number(memory, "memory.current"))
+        self._take(values, memory, "memory.stat", _INACTIVE_V2)
+        self._take(values, memory, "memory.events", _EVENTS_V2)
 
-    def _read_v1(self, values: dict[str, int | float]) -> None:
+    def _read_v1(self, values: Values) -> None:
         accounting = self._paths.get("cpuacct")
         if accounting:
-            _put(values, "cgroup_cpu_ns", _number(accounting[0], "cpuacct.usage"))
+            _put(values, "cgroup_cpu_ns", self._number(accounting[0], "cpuacct.usage"))
         if self._cpu[0]:
-            _take(
-                values,
-                _table(self._cpu[0], "cpu.stat"),
-                {
-                    "cgroup_periods_count": ("nr_periods", 1),
-                    "cgroup_throttled_count": ("nr_throttled", 1),
-                    "cgroup_throttled_ns": ("throttled_time", 1),
-                },
-            )
+            self._take(values, self._cpu[0], "cpu.stat", _THROTTLING_V1)
         memory = self._memory[0]
         if memory:
-            _put(values, "cgroup_memory_bytes", _number(memory, "memory.usage_in_bytes"))
-            _take(
-                values,
-                _table(memory, "memory.stat"),
-                {"cgroup_memory_inactive_file_bytes": ("total_inactive_file", 1)},
-            )
-            _put(values, "cgroup_memory_limit_hits_count", _number(memory, "memory.failcnt"))
-            _take(
-                values,
-                _table(memory, "memory.oom_control"),
-                {"cgroup_oom_kills_count": ("oom_kill", 1)},
-            )
+            _put(values, "cgroup_memory_bytes", self._number(memory, "memory.usage_in_bytes"))
+            self._take(values, memory, "memory.stat", _INACTIVE_V1)
+            _put(values, "cgroup_memory_limit_hits_count", self._number(memory, "memory.failcnt"))
+            self._take(values, memory, "memory.oom_control", _EVENTS_V1)
+
+    def _number(self, directory: str, name: str) -> int | None:
+        return _as_number(self._pread(f"{directory}/{name}"))
+
+    def _take(self, values: Values, directory: str, name: str, wanted: Wanted) -> None:
+        """Put the wanted lines (`key number`) of a file into the values."""
+        text = self._pread(f"{directory}/{name}")
+        if text is None:
+            return
+        text = "\n" + text
+        for metric, key, scale in wanted:
+            start = text.find(key)
+            if start >= 0:
+                start += len(key)
+                values[metric] = scale * int(text[start : text.index("\n", start)])
+
+    def _pread(self, path: str) -> str | None:
+        """The file through a descriptor that is opened once; absent files are tried once."""
+        descriptor = self._kept.get(path)
+        if descriptor is None:
+            try:
+                descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            except OSError:
+                descriptor = -1
+            self._kept[path] = descriptor
+        if descriptor < 0:
+            return None
+        try:
+            return os.pread(descriptor, 65536, 0).decode("ascii", "replace")
+        except OSError:
+            return None  # the group is gone: its last member has left it
 
 
 def _controller_paths(proc: str, sys: str, pid: int) -> dict[str, list[str]]:
@@ -189,29 +207,14 @@ def _read(path: str) -> str | None:
 
 
 def _number(directory: str, name: str) -> int | None:
-    text = (_read(f"{directory}/{name}") or "").strip()
+    return _as_number(_read(f"{directory}/{name}"))
+
+
+def _as_number(text: str | None) -> int | None:
+    text = (text or "").strip()
     return int(text) if text.lstrip("-").isdigit() else None
 
 
-def _table(directory: str, name: str) -> dict[str, int]:
-    words = (_read(f"{directory}/{name}") or "").split()
-    return {
-        key: int(value)
-        for key, value in zip(words[::2], words[1::2], strict=False)
-        if value.lstrip("-").isdigit()
-    }
-
-
-def _put(values: dict[str, int | float], name: str, value: int | None) -> None:
+def _put(values: Values, name: str, value: int | None) -> None:
     if value is not None:
         values[name] = value
-
-
-def _take(
-    values: dict[str, int | float],
-    table: Mapping[str, int],
-    wanted: Mapping[str, tuple[str, int]],
-) -> None:
-    for name, (key, scale) in wanted.items():
-        if key in table:
-            values[name] = table[key] * scale

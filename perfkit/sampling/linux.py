@@ -12,6 +12,7 @@ import time
 from perfkit.errors import TargetGone
 from perfkit.model.metric import NULL_INTEGER
 from perfkit.sampling.member import (
+    PAGE_BYTES,
     READ_POSITION,
     RSS_POSITION,
     THREADS_POSITION,
@@ -87,13 +88,14 @@ class LinuxSampler:
             ) from None
         self.system = System(proc, sys, pid)
         self._threads = ThreadSums()
+        self._counts_by_size = _sizes_are_counts(proc)
         self._noted: set[str] = set()
         self._memory: dict[int, tuple[int, int]] = {}
 
     def target_gone(self) -> bool:
         """Whether the root has ended: it has vanished, or waits to be reaped."""
         root = self.tree.members.get(self.pid)
-        return root is None or root.is_zombie()
+        return root is None or root.zombie
 
     def read(self, row: Row, *, system: bool, slow: bool) -> None:
         """Write the columns of the groups that are due into the row; the others stay null."""
@@ -104,6 +106,7 @@ class LinuxSampler:
             self._read_slow(row)
         if system:
             self.system.read(row)
+            self._count_fds(row)
             self._read_limits(row)
 
     def processes(self) -> list[tuple[Any, ...]]:
@@ -133,13 +136,11 @@ class LinuxSampler:
                 "this kernel has no /proc/PID/task/TID/children: descendants are looked for "
                 "once a second"
             )
-        if not self.tree.counts_fds_by_size:
-            denials["fds_count"] = "counted on the slow cadence only: the kernel is older than 6.2"
         return denials
 
     def _read_slow(self, row: Row) -> None:
-        members = [m for m in self.tree.members.values() if not m.is_zombie()]
-        pss = swap = ignoring = 0
+        members = [m for m in self.tree.members.values() if not m.zombie]
+        pss = swap = 0
         complete = True
         self._memory = {}
         for member in members:
@@ -151,31 +152,32 @@ class LinuxSampler:
                 self._memory[member.pid] = memory
                 pss += memory[0]
                 swap += memory[1]
-            self.tree.read_signals(member)
-            ignoring += member.ignores_sigchld
             self._read_rlimits(member)
         if complete:
             row[_PSS] = pss
             row[_SWAP] = swap
-        row[_IGNORED] = ignoring
         switches = self._threads.read(members, from_zero=self._from_zero)
+        row[_IGNORED] = sum(member.ignores_sigchld for member in members)
         if switches is not None:
             row[_VOLUNTARY], row[_INVOLUNTARY], row[_WAIT] = switches
-        if not self.tree.counts_fds_by_size:
-            self._count_fds(row, members)
         self.system.cgroup.find_limits()
 
     def _tell_denial(self, member: Member, name: str) -> None:
         if name in member.denied:
             self.tree.denied[name] = member.denied[name]
 
-    def _count_fds(self, row: Row, members: list[Member]) -> None:
-        counts = []
-        for member in members:
-            member.fds = member.count_fds()
-            counts.append(member.fds)
-        known = [count for count in counts if count is not None]
-        row[_FDS] = sum(known) if len(known) == len(counts) else NULL_INTEGER
+    def _count_fds(self, row: Row) -> None:
+        total = 0
+        complete = True
+        for member in self.tree.members.values():
+            member.count_fds(by_size=self._counts_by_size)
+            if member.fds is None:
+                self._tell_denial(member, "fd")
+                complete = False
+            else:
+                total += member.fds
+        if complete:
+            row[_FDS] = total
 
     def _read_rlimits(self, member: Member) -> None:
         text = member.read_file("limits")
@@ -222,7 +224,7 @@ class LinuxSampler:
             member.ppid,
             member.started_ticks * TICK_NS,
             member.cpu_ns,
-            member.figures[RSS_POSITION],
+            member.figures[RSS_POSITION] * PAGE_BYTES,
             NULL_INTEGER if memory is None else memory[0],
             NULL_INTEGER if memory is None else memory[1],
             member.figures[THREADS_POSITION],
@@ -236,6 +238,14 @@ class LinuxSampler:
             member.name,
             command_line(member),
         )
+
+
+def _sizes_are_counts(proc: str) -> bool:
+    """Whether the size of /proc/PID/fd is the number of descriptors (Linux 6.2 and newer)."""
+    try:
+        return os.stat(f"{proc}/self/fd").st_size > 0
+    except OSError:
+        return False
 
 
 def command_line(member: Member) -> bytes:

@@ -12,25 +12,34 @@ from operator import itemgetter
 from perfkit.model.metric import COUNTER
 from perfkit.sampling.metrics import IO_FIELDS, STAT_FIELDS
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 # positions in /proc/PID/stat behind the closing parenthesis of the name
 _STATE, _PPID, _STARTED, _VIRTUAL = 0, 1, 19, 20
-_CHILDREN_CPU = (13, 14)
-_OWN_CPU = (11, 12)
 _LAST_FIELD = 22
+_ENDED = (b"Z", b"X")
+_SIGCHLD_BIT = 1 << 16
 
 _SCALES = {"1": 1, "tick": TICK_NS, "page": PAGE_BYTES}
+STAT_SCALES = tuple(_SCALES[field.scale] for field in STAT_FIELDS)
+"""What one unit of each of Member.figures is worth."""
 
-# One C call picks every number that is wanted: own figures, then those of reaped children.
-_own = itemgetter(*(field.index for field in STAT_FIELDS))
-_reaped_positions = tuple(
-    (position, field.children) for position, field in enumerate(STAT_FIELDS) if field.children >= 0
+# One C call picks every number that is wanted: own figures, then those of reaped children, which
+# only the counters have; the table lists counters first.
+_OWN = len(STAT_FIELDS)
+STAT_COUNTERS = sum(field.metric.kind == COUNTER for field in STAT_FIELDS)
+_pick = itemgetter(
+    *(field.index for field in STAT_FIELDS),
+    *(field.children for field in STAT_FIELDS[:STAT_COUNTERS]),
 )
-_scales = tuple(_SCALES[field.scale] for field in STAT_FIELDS)
-_gauges = tuple(
-    position for position, field in enumerate(STAT_FIELDS) if field.metric.kind != COUNTER
+_USER, _SYSTEM = (
+    next(i for i, f in enumerate(STAT_FIELDS) if f.metric.name == name)
+    for name in ("cpu_user_ns", "cpu_system_ns")
 )
 RSS_POSITION = next(i for i, f in enumerate(STAT_FIELDS) if f.metric.name == "rss_bytes")
 THREADS_POSITION = next(i for i, f in enumerate(STAT_FIELDS) if f.metric.name == "threads_count")
@@ -42,36 +51,35 @@ _io_keys = tuple(key.encode() + b":" for _, key in IO_FIELDS)
 class Member:
     """A process that belongs to the tree, whether alive or not yet reaped.
 
-    figures: one integer for each of STAT_FIELDS, reaped children included.
+    figures: one integer for each of STAT_FIELDS in the units of the file (STAT_SCALES), reaped
+        children included.
     io: one integer for each of IO_FIELDS, or None where /proc/PID/io may not be read.
+    stat_raw, io_raw: the texts that were parsed last; equal ones need no parsing.
     cpu_ns: own CPU clock plus the CPU of reaped children; fds: open descriptors or None.
+    zombie: whether the process has ended and waits to be reaped.
     denied: name of a file that may not be read to the system's reason.
     """
 
     __slots__ = (
-        "_io_raw",
         "_io_slots",
         "_path",
-        "_stat_raw",
         "children_cpu_ns",
         "children_fd",
         "clock_id",
         "cpu_ns",
         "denied",
         "fds",
-        "fds_dir",
         "figures",
         "ignores_sigchld",
         "io",
         "io_fd",
+        "io_raw",
         "limits",
-        "name",
         "pid",
-        "ppid",
-        "started_ticks",
         "stat_fd",
+        "stat_raw",
         "state",
-        "virtual_bytes",
+        "zombie",
     )
 
     def __init__(self, proc: str, pid: int) -> None:
@@ -79,14 +87,11 @@ class Member:
         self.pid = pid
         self._path = f"{proc}/{pid}"
         self.denied: dict[str, str] = {}
-        self._stat_raw = b""
-        self._io_raw = b""
-        self._io_slots: tuple[int, ...] | None = None
-        self.name = b""
+        self.stat_raw = b""
+        self.io_raw = b""
+        self._io_slots: Callable[[list[bytes]], tuple[bytes, ...]] | None = None
         self.state = b"?"
-        self.ppid = 0
-        self.started_ticks = 0
-        self.virtual_bytes = 0
+        self.zombie = False
         self.figures = [0] * len(STAT_FIELDS)
         self.children_cpu_ns = 0
         self.cpu_ns = 0
@@ -96,12 +101,11 @@ class Member:
         self.ignores_sigchld = False
         # the kernel's number of a process CPU clock: include/linux/posix-timers.h
         self.clock_id = (~pid) << 3 | 2
-        self.io_fd = self.fds_dir = self.children_fd = -1
+        self.io_fd = self.children_fd = -1
         self.stat_fd = os.open(f"{self._path}/stat", os.O_RDONLY | os.O_CLOEXEC)
         try:
             self.parse_stat(os.pread(self.stat_fd, 1024, 0))
             self.io_fd = self._keep("io")
-            self.fds_dir = self._keep("fd", os.O_DIRECTORY)
             self.children_fd = self._keep(f"task/{pid}/children")
         except OSError:
             self.close()
@@ -118,14 +122,10 @@ class Member:
 
     def close(self) -> None:
         """Let go of the descriptors; the last figures stay."""
-        for descriptor in (self.stat_fd, self.io_fd, self.fds_dir, self.children_fd):
+        for descriptor in (self.stat_fd, self.io_fd, self.children_fd):
             if descriptor >= 0:
                 os.close(descriptor)
-        self.stat_fd = self.io_fd = self.fds_dir = self.children_fd = -1
-
-    def is_zombie(self) -> bool:
-        """Whether the process has ended and waits to be reaped."""
-        return self.state in (b"Z", b"X")
+        self.stat_fd = self.io_fd = self.children_fd = -1
 
     def is_there(self) -> bool:
         """Whether the process still exists."""
@@ -135,45 +135,64 @@ class Member:
             return False
         return True
 
-    def stat_changed(self, raw: bytes) -> bool:
-        """Whether the line differs from the last one parsed; idle processes save the parsing."""
-        return raw != self._stat_raw
-
     def parse_stat(self, raw: bytes) -> None:
         """Take over a line of /proc/PID/stat; the name may hold blanks and parentheses."""
-        self._stat_raw = raw
-        end = raw.rindex(b")")
-        self.name = raw[raw.index(b"(") + 1 : end]
-        fields = raw[end + 2 :].split(None, _LAST_FIELD)
-        figures = [int(text) for text in _own(fields)]
-        for position, children in _reaped_positions:
-            figures[position] += int(fields[children])
-        self.figures = [figure * scale for figure, scale in zip(figures, _scales, strict=True)]
+        self.stat_raw = raw
+        fields = raw[raw.rindex(b")") + 2 :].split(None, _LAST_FIELD)
         self.state = fields[_STATE]
-        self.ppid = int(fields[_PPID])
-        self.started_ticks = int(fields[_STARTED])
-        self.virtual_bytes = int(fields[_VIRTUAL])
-        self.children_cpu_ns = TICK_NS * (
-            int(fields[_CHILDREN_CPU[0]]) + int(fields[_CHILDREN_CPU[1]])
-        )
-        self.cpu_ns = self.children_cpu_ns + TICK_NS * (
-            int(fields[_OWN_CPU[0]]) + int(fields[_OWN_CPU[1]])
-        )
-        if self.is_zombie():
-            for position in _gauges:
-                self.figures[position] = 0
+        numbers = [int(text) for text in _pick(fields)]
+        self.children_cpu_ns = TICK_NS * (numbers[_OWN + _USER] + numbers[_OWN + _SYSTEM])
+        for position in range(STAT_COUNTERS):
+            numbers[position] += numbers[_OWN + position]
+        del numbers[_OWN:]
+        cpu_ns = TICK_NS * (numbers[_USER] + numbers[_SYSTEM])
+        if cpu_ns > self.cpu_ns:
+            # otherwise `stat` lags behind the CPU clock, by up to 10 ms a figure
+            self.cpu_ns = cpu_ns
+        self.zombie = self.state in _ENDED
+        if self.zombie:
+            numbers[STAT_COUNTERS:] = [0] * (_OWN - STAT_COUNTERS)
+        self.figures = numbers
 
-    def read_io(self) -> bool:
-        """Read /proc/PID/io; returns whether it changed. Raises OSError when it may not be read."""
-        raw = os.pread(self.io_fd, 512, 0)
-        if raw == self._io_raw:
-            return False
-        self._io_raw = raw
+    @property
+    def name(self) -> bytes:
+        """The name as the kernel keeps it; an exec changes it."""
+        raw = self.stat_raw
+        return raw[raw.index(b"(") + 1 : raw.rindex(b")")]
+
+    @property
+    def ppid(self) -> int:
+        """The parent's process id; a reparented process has another."""
+        return self._stat_number(_PPID)
+
+    @property
+    def started_ticks(self) -> int:
+        """When the process started, in ticks since boot: with the pid, its identity."""
+        return self._stat_number(_STARTED)
+
+    @property
+    def virtual_bytes(self) -> int:
+        """Size of the address space."""
+        return self._stat_number(_VIRTUAL)
+
+    def _stat_number(self, position: int) -> int:
+        raw = self.stat_raw
+        return int(raw[raw.rindex(b")") + 2 :].split(None, position + 1)[position])
+
+    def parse_io(self, raw: bytes) -> None:
+        """Take over the text of /proc/PID/io."""
+        self.io_raw = raw
         words = raw.split()
         if self._io_slots is None:
-            self._io_slots = tuple(words.index(key) + 1 for key in _io_keys)
-        self.io = [int(words[slot]) for slot in self._io_slots]
-        return True
+            self._io_slots = itemgetter(*(words.index(key) + 1 for key in _io_keys))
+        self.io = [int(word) for word in self._io_slots(words)]
+
+    def parse_signals(self, status: bytes | None) -> None:
+        """Take from /proc/PID/status whether the process ignores SIGCHLD."""
+        start = -1 if status is None else status.find(b"SigIgn:")
+        if status is not None and start >= 0:
+            mask = int(status[start + 7 :].split(None, 1)[0], 16)
+            self.ignores_sigchld = bool(mask & _SIGCHLD_BIT)
 
     def read_file(self, name: str) -> bytes | None:
         """The content of another file of the process, or None with the reason in `denied`."""
@@ -213,9 +232,16 @@ class Member:
         except OSError:
             return []
 
-    def count_fds(self) -> int | None:
-        """Open descriptors, by listing them: for kernels that do not give their number."""
+    def count_fds(self, *, by_size: bool) -> None:
+        """Count the open descriptors into `fds`; None where they may not be seen.
+
+        by_size: the size of the folder is their number (Linux 6.2 and newer); else it is listed.
+        """
+        path = f"{self._path}/fd"
         try:
-            return len(os.listdir(f"{self._path}/fd"))
-        except OSError:
-            return None
+            self.fds = os.stat(path).st_size if by_size else len(os.listdir(path))
+        except (FileNotFoundError, ProcessLookupError):
+            self.fds = 0  # ends just now
+        except OSError as error:
+            self.fds = None
+            self.denied["fd"] = error.strerror or str(error)

@@ -72,13 +72,13 @@ IO_FIELDS: tuple[tuple[Metric, str], ...] = (
 
 TREE_METRICS: tuple[Metric, ...] = (
     Metric("cpu_time_ns", "ns", COUNTER, FAST, TARGET, "CPU time of the tree, from the process CPU clocks"),
-    Metric("fds_count", "count", GAUGE, FAST, TARGET, "open file descriptors of all processes"),
     Metric("processes_count", "count", GAUGE, FAST, TARGET, "living processes of the tree"),
     Metric("processes_born_count", "count", COUNTER, FAST, TARGET, "processes seen to appear since the start"),
     Metric("processes_gone_count", "count", COUNTER, FAST, TARGET, "processes seen to vanish since the start"),
 )  # fmt: skip
 
 LIMIT_METRICS: tuple[Metric, ...] = (
+    Metric("fds_count", "count", GAUGE, SYSTEM, TARGET, "open file descriptors of all processes"),
     Metric("fds_nearest_count", "count", GAUGE, SYSTEM, TARGET, "open descriptors of the process nearest its own limit"),
     Metric("fds_limit_count", "count", GAUGE, SYSTEM, TARGET, "RLIMIT_NOFILE of that process"),
     Metric("virtual_nearest_bytes", "bytes", GAUGE, SYSTEM, TARGET, "address space of the process nearest its own limit; null without a limit"),

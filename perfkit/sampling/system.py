@@ -19,6 +19,16 @@ from perfkit.sampling.tree import INDEX, Row
 
 _READ_BYTES = 16384
 
+# looked up once: where each number goes in the row
+_CPU_SLOTS = tuple((INDEX[metric.name], positions) for metric, positions in STAT_CPU_FIELDS)
+_CORES = INDEX[CORES_METRIC.name]
+_LOAD = INDEX[LOAD_METRIC.name]
+_MEMORY_SLOTS = tuple((INDEX[m.name], m.name, f"{key}:".encode()) for m, key in MEMINFO_FIELDS)
+_MEMORY_TOTAL = INDEX["system_memory_total_bytes"]
+_PSI_SLOTS = tuple((INDEX[m.name], m.name, res, share.encode()) for m, res, share in PSI_FIELDS)
+_NET_SLOTS = tuple((INDEX[metric.name], positions) for metric, positions in NET_FIELDS)
+_CGROUP_SLOTS = {metric.name: INDEX[metric.name] for metric in CGROUP_METRICS}
+
 
 class System:
     """Reads what is the machine's and the control group's, through descriptors kept open.
@@ -47,9 +57,8 @@ class System:
         self._read_pressure(row)
         self._read_network(row)
         values = self.cgroup.read()
-        for metric in CGROUP_METRICS:
-            if metric.name in values:
-                row[INDEX[metric.name]] = values[metric.name]
+        for name, value in values.items():
+            row[_CGROUP_SLOTS[name]] = value
         if not values:
             self._lacks("cgroup", "the target's control group shows no figures")
 
@@ -58,6 +67,7 @@ class System:
         for descriptor in self._files.values():
             os.close(descriptor)
         self._files = {}
+        self.cgroup.close()
 
     def _read_cpu(self, row: Row) -> None:
         text = self._text("stat")
@@ -77,43 +87,45 @@ class System:
         if text is None:
             self._lacks("system_memory", "no /proc/meminfo")
             return
-        for metric, key in MEMINFO_FIELDS:
-            start = text.find(key.encode() + b":")
+        for slot, name, key in _MEMORY_SLOTS:
+            start = text.find(key)
             if start < 0:
-                self._lacks(metric.name, f"/proc/meminfo has no {key}")
+                self._lacks(name, f"/proc/meminfo has no {key.decode()}")
                 continue
-            row[INDEX[metric.name]] = 1024 * int(text[start + len(key) + 1 :].split(None, 1)[0])
-        total = row[INDEX["system_memory_total_bytes"]]
-        self.memory_total_bytes = max(0, int(total))
+            start += len(key)
+            row[slot] = 1024 * int(text[start : text.index(b"kB", start)])
+        self.memory_total_bytes = max(0, int(row[_MEMORY_TOTAL]))
 
     def _read_load(self, row: Row) -> None:
         text = self._text("loadavg")
         if text is not None:
-            row[INDEX[LOAD_METRIC.name]] = float(text.split(None, 1)[0])
+            row[_LOAD] = float(text.split(None, 1)[0])
 
     def _read_pressure(self, row: Row) -> None:
         texts: dict[str, bytes | None] = {}
-        for metric, resource, share in PSI_FIELDS:
+        for slot, name, resource, share in _PSI_SLOTS:
             if resource not in texts:
                 texts[resource] = self._text(f"pressure/{resource}")
             text = texts[resource]
-            start = -1 if text is None else text.find(share.encode())
+            start = -1 if text is None else text.find(share)
             if text is None or start < 0:
-                self._lacks(metric.name, f"no {share} line in /proc/pressure/{resource}")
+                self._lacks(name, f"no {share.decode()} line in /proc/pressure/{resource}")
                 continue
             start = text.index(b"total=", start) + 6
-            row[INDEX[metric.name]] = int(text[start:].split(None, 1)[0])
+            row[slot] = int(text[start : text.index(b"\n", start)])
 
     def _read_network(self, row: Row) -> None:
         text = self._text(self._network)
         if text is None:
             self._lacks("net", "the target's /proc/PID/net/dev cannot be read")
             return
-        interfaces = [line.rpartition(b":")[2].split() for line in text.splitlines()[2:]]
-        for metric, positions in NET_FIELDS:
-            row[INDEX[metric.name]] = sum(
-                int(figures[position]) for figures in interfaces for position in positions
-            )
+        interfaces = [line.rpartition(b":")[2].split(None, 12) for line in text.splitlines()[2:]]
+        for slot, positions in _NET_SLOTS:
+            amount = 0
+            for figures in interfaces:
+                for position in positions:
+                    amount += int(figures[position])
+            row[slot] = amount
 
     def _keep(self, name: str) -> None:
         try:

@@ -40,14 +40,16 @@ class ThreadSums:
         for member in members:
             own = [0, 0, 0]
             hidden = False
+            leader = str(member.pid)
+            process = member.started_ticks << 22 | member.pid
             for thread in member.threads():
-                figures = _read_thread(member, thread)
+                figures = _read_thread(member, thread, signals=thread == leader)
                 if figures is None:
                     hidden = hidden or any(
                         f"task/{thread}/{name}" in member.denied for name in ("status", "schedstat")
                     )
                     continue
-                key = (member.started_ticks << 22 | member.pid, thread)
+                key = (process, thread)
                 seen[key] = figures
                 known = self._seen.get(key)
                 if known is None or figures[0] < known[0]:
@@ -62,11 +64,13 @@ class ThreadSums:
         return (self._sums[0], self._sums[1], self._sums[2]) if complete else None
 
 
-def _read_thread(member: Member, thread: str) -> ThreadFigures | None:
+def _read_thread(member: Member, thread: str, *, signals: bool) -> ThreadFigures | None:
     status = member.read_file(f"task/{thread}/status")
     schedstat = member.read_file(f"task/{thread}/schedstat")
     if status is None or schedstat is None:
         return None
+    if signals:  # the disposition is the process's, and its leader's status is at hand
+        member.parse_signals(status)
     return (
         _number_behind(status, _VOLUNTARY),
         _number_behind(status, _INVOLUNTARY),

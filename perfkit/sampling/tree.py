@@ -16,8 +16,7 @@ from __future__ import annotations
 import os
 import time
 
-from perfkit.model.metric import COUNTER, NULL_INTEGER
-from perfkit.sampling.member import THREADS_POSITION, Member
+from perfkit.sampling.member import STAT_COUNTERS, STAT_SCALES, THREADS_POSITION, Member
 from perfkit.sampling.metrics import IO_FIELDS, RAW_METRICS, STAT_FIELDS
 
 TYPE_CHECKING = False
@@ -26,10 +25,9 @@ if TYPE_CHECKING:
 
 INDEX = {metric.name: position for position, metric in enumerate(RAW_METRICS)}
 
-_stat_slots = tuple(INDEX[field.metric.name] for field in STAT_FIELDS)
-_stat_counters = tuple(field.metric.kind == COUNTER for field in STAT_FIELDS)
-_io_slots = tuple(INDEX[metric.name] for metric, _ in IO_FIELDS)
-_SIGCHLD_BIT = 1 << 16
+_STAT_START = INDEX[STAT_FIELDS[0].metric.name]
+_IO_START = INDEX[IO_FIELDS[0][0].name]
+_IO_END = _IO_START + len(IO_FIELDS)
 
 Row = list[int | float]
 
@@ -55,7 +53,6 @@ class Tree:
         self.members: dict[int, Member] = {}
         self.denied: dict[str, str] = {}
         self.has_children_files = True
-        self.counts_fds_by_size = True
         self._proc = proc
         self._adopter = adopter
         self._clock = cpu_clock
@@ -68,9 +65,10 @@ class Tree:
         self._stat_lost = [0] * len(STAT_FIELDS)
         self._io_lost = [0] * len(IO_FIELDS)
         self._cpu_lost = 0
-        self._stat_published = [0] * len(STAT_FIELDS)
+        self._stat_published = [0] * STAT_COUNTERS
         self._io_published = [0] * len(IO_FIELDS)
         self._cpu_published = 0
+        self._io_changed = True
         self._last_fork = b""
         self._vanishing: dict[int, Member] = {}
         self._own_member: Member | None = None
@@ -91,7 +89,6 @@ class Tree:
         self._admit(root)
         self.discover(all_threads=True)
         self._born = 0
-        self.counts_fds_by_size = self._sizes_are_counts()
         if not from_zero:
             self._forget_the_past()
 
@@ -171,30 +168,41 @@ class Tree:
         self._born += 1
         for position, figure in enumerate(member.figures):
             self._stat[position] += figure
-        self._read_io(member)
+        if member.io_fd >= 0:
+            self._read_io(member)
         self._read_cpu(member)
         self.denied.update(member.denied)
 
-    def _vanish(self, member: Member) -> None:
-        """Take a member out and keep what nobody else accounts for."""
+    def _take_leave(self, gone: list[Member]) -> None:
+        self._vanishing = {member.pid: member for member in gone}
+        for member in gone:
+            self._vanish(member)
+        self._vanishing = {}
+
+    def _vanish(self, member: Member, exact_cpu_ns: int | None = None) -> None:
+        """Take a member out and keep what nobody else accounts for.
+
+        exact_cpu_ns: what the kernel told whoever reaped it, where that was the recorder.
+        """
         del self.members[member.pid]
         self._gone += 1
         for position, figure in enumerate(member.figures):
             self._stat[position] -= figure
-        if member.io is not None:
-            for position, figure in enumerate(member.io):
-                self._io[position] -= figure
-        if not self._was_absorbed(member):
+        for position, figure in enumerate(member.io or ()):
+            self._io[position] -= figure
+        self._io_changed = True
+        if exact_cpu_ns is not None:
+            self._keep_lost(member, max(exact_cpu_ns, member.cpu_ns))
+        elif not self._was_absorbed(member):
             self._keep_lost(member, member.cpu_ns)
         member.close()
 
     def _keep_lost(self, member: Member, cpu_ns: int) -> None:
         self._cpu_lost += cpu_ns
-        for position, figure in enumerate(member.figures):
+        for position, figure in enumerate(member.figures[:STAT_COUNTERS]):
             self._stat_lost[position] += figure
-        if member.io is not None:
-            for position, figure in enumerate(member.io):
-                self._io_lost[position] += figure
+        for position, figure in enumerate(member.io or ()):
+            self._io_lost[position] += figure
 
     def _was_absorbed(self, member: Member) -> bool:
         """Whether a living member has taken over the vanished one's figures.
@@ -208,18 +216,8 @@ class Tree:
         reaper = self.members.get(pid)
         if reaper is None:
             return False
-        self.read_signals(reaper)
+        reaper.parse_signals(reaper.read_file("status"))
         return not reaper.ignores_sigchld
-
-    def read_signals(self, member: Member) -> bytes | None:
-        """Look up whether the member ignores SIGCHLD; returns its /proc/PID/status."""
-        status = member.read_file("status")
-        if status is not None:
-            ignored = status.find(b"SigIgn:")
-            if ignored >= 0:
-                mask = int(status[ignored + 7 :].split(None, 1)[0], 16)
-                member.ignores_sigchld = bool(mask & _SIGCHLD_BIT)
-        return status
 
     def reap_adopted(self) -> None:
         """Reap adopted orphans that have ended; the kernel then tells their exact CPU time."""
@@ -227,44 +225,40 @@ class Tree:
             if (
                 member.ppid == self._adopter
                 and member.pid != self.root_pid
-                and member.is_zombie()
+                and member.zombie
                 and self._adopter
             ):
                 pid, _, usage = os.wait4(member.pid, os.WNOHANG)
                 if pid:
-                    del self.members[pid]
-                    self._gone += 1
-                    for position, figure in enumerate(member.figures):
-                        self._stat[position] -= figure
-                    for position, figure in enumerate(member.io or ()):
-                        self._io[position] -= figure
-                    exact = int((usage.ru_utime + usage.ru_stime) * 1e9)
-                    self._keep_lost(member, max(exact, member.cpu_ns))
-                    member.close()
+                    self._vanish(member, int((usage.ru_utime + usage.ru_stime) * 1e9))
 
     # ── what they used ──
 
     def read(self, row: Row) -> None:
-        """Read every member and write the fast columns into the row."""
+        """Read every member and write the fast columns into the row.
+
+        Written for few calls: after a sleep the processor's caches are cold, and every function
+        entered costs more than what it computes.
+        """
         clock = self._clock
         pread = os.pread
-        fstat = os.fstat
-        cpu = 0
-        fds: int | None = 0
-        alive = 0
+        totals = self._stat
+        cpu = alive = 0
         io_complete = True
-        gone: list[Member] = []
-        by_size = self.counts_fds_by_size
         zombies = False
+        gone: list[Member] = []
         for member in self.members.values():
             try:
                 raw = pread(member.stat_fd, 1024, 0)
             except OSError:
                 gone.append(member)
                 continue
-            if member.stat_changed(raw):
-                self._restat(member, raw)
-            if member.is_zombie():
+            if raw != member.stat_raw:
+                before = member.figures
+                member.parse_stat(raw)
+                for position, figure in enumerate(member.figures):
+                    totals[position] += figure - before[position]
+            if member.zombie:
                 zombies = True
             else:
                 alive += 1
@@ -280,27 +274,21 @@ class Tree:
                 self._read_io(member)
             if member.io is None:
                 io_complete = False
-            if by_size and member.fds_dir >= 0:
-                try:
-                    member.fds = fstat(member.fds_dir).st_size
-                except OSError:
-                    member.fds = 0  # ends just now
-            if member.fds is None:
-                fds = None
-            elif fds is not None:
-                fds += member.fds
         if gone:
-            self._vanishing = {member.pid: member for member in gone}
-            for member in gone:
-                self._vanish(member)
-            self._vanishing = {}
+            self._take_leave(gone)
             cpu = sum(member.cpu_ns for member in self.members.values())
-        self._publish_cpu(row, cpu)
-        self._publish(row, io_complete)
-        row[_FDS] = NULL_INTEGER if fds is None else fds
+        cpu += self._cpu_lost
+        if cpu > self._cpu_published:
+            self._cpu_published = cpu
+        row[_CPU] = self._cpu_published
         row[_PROCESSES] = alive
         row[_BORN] = self._born
         row[_GONE] = self._gone
+        self._publish_stat(row)
+        if io_complete:  # a sum without one of its members would be a guess
+            if self._io_changed:
+                self._publish_io()
+            row[_IO_START:_IO_END] = self._io_published
         if zombies and self._adopter:
             self.reap_adopted()
 
@@ -312,17 +300,6 @@ class Tree:
             os.close(self._loadavg)
             self._loadavg = -1
 
-    def _restat(self, member: Member, raw: bytes) -> None:
-        before = member.figures
-        cpu_before = member.cpu_ns
-        member.parse_stat(raw)
-        totals = self._stat
-        for position, figure in enumerate(member.figures):
-            totals[position] += figure - before[position]
-        if member.cpu_ns < cpu_before:
-            # `stat` lags behind the CPU clock by up to 10 ms a figure
-            member.cpu_ns = cpu_before
-
     def _read_cpu(self, member: Member) -> None:
         if self._clock is None:
             return
@@ -332,11 +309,8 @@ class Tree:
             pass  # ends just now: the figures of `stat` stand
 
     def _read_io(self, member: Member) -> None:
-        if member.io_fd < 0:
-            return
-        before = member.io
         try:
-            changed = member.read_io()
+            raw = os.pread(member.io_fd, 512, 0)
         except ProcessLookupError:
             return  # ends just now; the last figures stand
         except OSError as error:
@@ -344,49 +318,40 @@ class Tree:
             os.close(member.io_fd)
             member.io_fd = -1
             return
-        if changed and member.io is not None:
-            for position, figure in enumerate(member.io):
-                self._io[position] += figure - (before[position] if before else 0)
+        if raw == member.io_raw:
+            return
+        before = member.io
+        member.parse_io(raw)
+        self._io_changed = True
+        for position, figure in enumerate(member.io or ()):
+            self._io[position] += figure - (before[position] if before else 0)
 
-    def _publish_cpu(self, row: Row, living: int) -> None:
-        value = living + self._cpu_lost
-        if value > self._cpu_published:
-            self._cpu_published = value
-        row[_CPU] = self._cpu_published
-
-    def _publish(self, row: Row, io_complete: bool) -> None:
+    def _publish_stat(self, row: Row) -> None:
         published = self._stat_published
-        for position, slot in enumerate(_stat_slots):
-            value = self._stat[position]
-            if _stat_counters[position]:
-                value += self._stat_lost[position]
+        lost = self._stat_lost
+        for position, value in enumerate(self._stat):
+            if position < STAT_COUNTERS:
+                value += lost[position]
                 if value < published[position]:
                     value = published[position]
                 else:
                     published[position] = value
-            row[slot] = value
-        if not io_complete:
-            return  # a sum without one of its members would be a guess
-        published = self._io_published
-        for position, slot in enumerate(_io_slots):
-            value = self._io[position] + self._io_lost[position]
-            if value < published[position]:
-                value = published[position]
-            else:
-                published[position] = value
-            row[slot] = value
+            row[_STAT_START + position] = value * STAT_SCALES[position]
+
+    def _publish_io(self) -> None:
+        self._io_changed = False
+        self._io_published = [
+            max(published, living + lost)
+            for published, living, lost in zip(
+                self._io_published, self._io, self._io_lost, strict=True
+            )
+        ]
 
     def _forget_the_past(self) -> None:
         self._cpu_lost = -sum(member.cpu_ns for member in self.members.values())
-        self._stat_lost = [-figure for figure in self._stat]
+        self._stat_lost[:STAT_COUNTERS] = [-figure for figure in self._stat[:STAT_COUNTERS]]
         self._io_lost = [-figure for figure in self._io]
-
-    def _sizes_are_counts(self) -> bool:
-        """Whether the size of /proc/PID/fd is the number of descriptors (Linux 6.2 and newer)."""
-        try:
-            return os.stat(f"{self._proc}/self/fd").st_size > 0
-        except OSError:
-            return False
+        self._io_changed = True
 
     def _open_loadavg(self) -> int:
         try:
@@ -396,7 +361,6 @@ class Tree:
 
 
 _CPU = INDEX["cpu_time_ns"]
-_FDS = INDEX["fds_count"]
 _PROCESSES = INDEX["processes_count"]
 _BORN = INDEX["processes_born_count"]
 _GONE = INDEX["processes_gone_count"]

@@ -158,19 +158,28 @@ def remove_journal(directory: str) -> None:
 class JournalWriter:
     """Appends ticks to a journal that `create_journal` made.
 
+    front: how many columns, from the first, a tick fills that is not `whole`.
     append() is one `write` for a tick without frames. Raises RecordingStopped when the journal
     cannot be written any further; what was appended before stays intact.
     """
 
     def __init__(
-        self, directory: str, metrics: Sequence[Metric], segment_bytes: int = SEGMENT_BYTES
+        self,
+        directory: str,
+        metrics: Sequence[Metric],
+        segment_bytes: int = SEGMENT_BYTES,
+        front: int = 0,
     ) -> None:
         self.directory = directory
         self.blank: list[int | float] = [
             NULL_INTEGER if metric.format == "q" else float("nan") for metric in metrics
         ]
         self.sequence = 0
-        self._pack = Struct("<QQ" + "".join(metric.format for metric in metrics)).pack
+        formats = "".join(metric.format for metric in metrics)
+        self._pack = Struct("<QQ" + formats).pack
+        # most ticks have nothing behind the fast columns: their nulls are packed once
+        self._pack_front = Struct("<QQ" + formats[:front]).pack
+        self._null_rest = Struct("<" + formats[front:]).pack(*self.blank[front:])
         self._segment = 0
         self._segment_bytes = segment_bytes
         self._frames_end = 0
@@ -181,12 +190,20 @@ class JournalWriter:
         self._header = os.pread(self._ticks, self._ticks_end, 0)
         self._frames = self._open_new(0, "frames")
 
-    def append(self, row: Sequence[int | float], frames: Sequence[bytes] = ()) -> None:
-        """Write one tick: row in the order of the metrics, frames made by the functions below."""
+    def append(
+        self, row: Sequence[int | float], frames: Sequence[bytes] = (), *, whole: bool = True
+    ) -> None:
+        """Write one tick: row in the order of the metrics, frames made by the functions below.
+
+        whole: False where all columns behind the first `front` are null and not in the row.
+        """
         if frames:
             self._write_frames(b"".join(frames))
-        body = self._pack(self.sequence, self._frames_end, *row)
-        record = body + TICK_TAIL.pack(crc32(body), 0)
+        if whole:
+            body = self._pack(self.sequence, self._frames_end, *row)
+        else:
+            body = self._pack_front(self.sequence, self._frames_end, *row) + self._null_rest
+        record = body + crc32(body).to_bytes(TICK_TAIL.size, "little")
         self._ticks_end += self._write(self._ticks, record, self._ticks_end)
         self.sequence += 1
         if self._ticks_end >= self._segment_bytes:

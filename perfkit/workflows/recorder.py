@@ -30,7 +30,7 @@ from perfkit.model.metric import Metric
 from perfkit.model.text import printable
 from perfkit.sampling.clock import Clock, Deadlines
 from perfkit.sampling.linux import LinuxSampler
-from perfkit.sampling.metrics import RAW_METRICS
+from perfkit.sampling.metrics import FAST_METRICS, RAW_METRICS, TICK_METRICS
 from perfkit.session.journal import JournalWriter, note_frame, processes_frame, remove_journal
 from perfkit.workflows.live_line import LiveLine
 
@@ -64,6 +64,8 @@ SLOW_EVERY_NS = 5_000_000_000
 SLOW_SOONEST_NS = 500_000_000
 
 _METRICS: tuple[Metric, ...] = RAW_METRICS
+FRONT = len(TICK_METRICS) + len(FAST_METRICS)
+"""Columns that every tick fills; the table of metrics begins with them."""
 
 
 class Ticker:
@@ -81,7 +83,8 @@ class Ticker:
         self.start_boottime_ns = clock.boottime_ns()
         self.started_at_us = clock.wall_us()
         self.deadlines = Deadlines(clock.monotonic_ns(), interval_ns)
-        self.row: Row = list(journal.blank)
+        self.row: Row = []
+        self._blank_front = journal.blank[:FRONT]
         self.t_ns = 0
         self._asleep_ns = self.start_boottime_ns - clock.monotonic_ns()
         self._next_system_ns = 0
@@ -94,9 +97,7 @@ class Ticker:
         Raises RecordingStopped when the journal cannot be written.
         """
         clock = self.clock
-        monotonic_ns = clock.monotonic_ns()
-        boottime_ns = clock.boottime_ns()
-        wall_us = clock.wall_us()
+        monotonic_ns, boottime_ns, wall_us = clock.now()
         late_ns, missed = self.deadlines.arrive(monotonic_ns)
         t_ns = boottime_ns - self.start_boottime_ns
         if t_ns <= self.t_ns and self.journal.sequence:
@@ -117,7 +118,8 @@ class Ticker:
             wait = min(SLOW_EVERY_NS, max(SLOW_SOONEST_NS, t_ns))
             self._next_slow_ns = t_ns + wait - self.deadlines.interval_ns // 2
         row = self.row
-        row[:] = self.journal.blank
+        whole = system or slow
+        row[:] = self.journal.blank if whole else self._blank_front
         self.sampler.read(row, system=system, slow=slow)
         cpu_ns = clock.cpu_ns()
         row[0] = t_ns
@@ -137,7 +139,7 @@ class Ticker:
                 raise RecordingStopped(
                     f"recording stopped: {printable(self.journal.directory)} was removed meanwhile"
                 )
-        self.journal.append(row, frames)
+        self.journal.append(row, frames, whole=whole)
 
 
 class Recorder:
@@ -172,7 +174,7 @@ class Recorder:
         if self.child and (failure := self._start_command()):
             return failure
         trouble: PerfkitError | None = None
-        journal = JournalWriter(self.journal_path, _METRICS)
+        journal = JournalWriter(self.journal_path, _METRICS, front=FRONT)
         try:
             sampler = LinuxSampler(self.pid, adopter=os.getpid() if self.child else 0)
         except PerfkitError as error:

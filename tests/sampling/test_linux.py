@@ -250,6 +250,7 @@ def test_exec_keeps_the_identity_and_changes_the_name(processes: Any, sampler_of
     target.stdin.flush()
     while entries(sampler)[target.pid]["command"] != b"sleep 60":
         read(sampler)
+    read(sampler)
     assert entries(sampler)[target.pid]["name"] == b"sleep"
     assert entries(sampler)[target.pid]["started_ns"] == started
 
@@ -321,7 +322,7 @@ def test_a_copied_machine_without_pressure_or_groups_gives_nulls_and_reasons(
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
 def test_what_may_not_be_read_is_null_and_said(processes: Any) -> None:
-    """Seen by nobody, root's process shows CPU and memory, but neither I/O nor descriptors."""
+    """Seen by nobody, root's process shows CPU and memory, but neither I/O nor PSS."""
     target = processes.python(WORKER)
     script = (
         "import os, sys; os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
@@ -330,7 +331,7 @@ def test_what_may_not_be_read_is_null_and_said(processes: Any) -> None:
         "from perfkit.sampling.tree import INDEX\n"
         "row = [-(2**63) if m.format == 'q' else float('nan') for m in RAW_METRICS]\n"
         f"s = LinuxSampler({target.pid}); s.read(row, system=True, slow=True)\n"
-        "print([row[INDEX[n]] for n in ('read_bytes', 'fds_count', 'pss_bytes')])\n"
+        "print([row[INDEX[n]] for n in ('read_bytes', 'write_calls_count', 'pss_bytes')])\n"
         "print(row[INDEX['rss_bytes']] > 0)\n"
         "print('\\n'.join(n + ': ' + r for n, r in s.take_notes()))\n"
     )
