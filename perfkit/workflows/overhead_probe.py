@@ -21,7 +21,7 @@ from perfkit.sampling.clock import Clock, Deadlines
 from perfkit.sampling.linux import LinuxSampler
 from perfkit.sampling.metrics import RAW_METRICS
 from perfkit.session.journal import JournalWriter
-from perfkit.workflows.recorder import SLOW_EVERY_NS, SYSTEM_EVERY_NS, Ticker
+from perfkit.workflows.recorder import FRONT, SLOW_EVERY_NS, SYSTEM_EVERY_NS, Ticker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -224,10 +224,12 @@ class PartsOfTicks:
         """See JournalWriter.is_lost."""
         return self.journal.is_lost()
 
-    def append(self, row: Sequence[int | float], frames: Sequence[bytes] = ()) -> None:
+    def append(
+        self, row: Sequence[int | float], frames: Sequence[bytes] = (), *, whole: bool = True
+    ) -> None:
         """See JournalWriter.append."""
         before = self.clock.cpu_ns()
-        self.journal.append(row, frames)
+        self.journal.append(row, frames, whole=whole)
         if self.counting:
             self.write_cost_ns += self.clock.cpu_ns() - before
             self.writes += 1
@@ -254,7 +256,7 @@ class PartsOfTicks:
 def parts_loop(paced: Paced, pid: int, journal_path: str) -> dict[str, float]:
     """Record into a journal and tell what the parts of a tick cost."""
     clock = paced.clock
-    parts = PartsOfTicks(LinuxSampler(pid), JournalWriter(journal_path, RAW_METRICS), clock)
+    parts = PartsOfTicks(LinuxSampler(pid), JournalWriter(journal_path, RAW_METRICS, front=FRONT), clock)
     ticker = Ticker(parts, parts, clock, paced.interval_ns)  # type: ignore[arg-type]
     wall_ns = 0
 
