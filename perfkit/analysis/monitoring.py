@@ -49,7 +49,7 @@ def monitoring(blocks: Iterable[Block], session: Session, *, active: bool) -> Mo
         if valid.any():
             late.add(values[valid].astype(np.float64))
             late_max = max(late_max or 0, int(values[valid].max()))
-        before = np.concatenate(([last_ns if ticks else block.t_ns[0]], block.t_ns[:-1]))
+        before = np.concatenate(([last_ns], block.t_ns[:-1]))
         slept, missed = amounts["suspended_ns"][0], amounts["ticks_missed"][0]
         for row in np.flatnonzero((slept > 0) | (missed > 0)).tolist():
             hole = Hole(
