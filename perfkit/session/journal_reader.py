@@ -186,10 +186,13 @@ class JournalSource:
             if text is not None and len(line) != layout.size:
                 layout = layouts[text]
             if text != agreed and (text is not None or number != numbers[-1]):
-                problems.append(f"the header of segment {number:06d} is damaged")
+                problems.append(
+                    f"The header of segment {number:06d} of the journal is damaged; "
+                    "that of another segment was used."
+                )
             segments.append(_Segment(number, path, path.with_suffix(".frames"), layout))
         problems += [
-            f"segment {number:06d} is missing"
+            f"Segment {number:06d} of the journal is missing; its ticks are lost."
             for number in range(numbers[-1])
             if number not in set(numbers)
         ]

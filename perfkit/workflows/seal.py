@@ -78,7 +78,7 @@ def _facts(source: JournalSource) -> Session:
     if source.damaged:
         notes["journal_damaged_ticks"] = str(source.damaged)
     if source.problems:
-        notes["journal_problems"] = "; ".join(source.problems)
+        notes["journal_problems"] = " ".join(source.problems)
     return replace(source.session, notes=notes)
 
 

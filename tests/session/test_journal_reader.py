@@ -227,7 +227,7 @@ def test_a_missing_segment_leaves_a_gap_and_is_told(journal: Path) -> None:
     source = JournalSource(journal)
     numbers = tick_numbers(source)
 
-    assert source.problems == ("segment 000001 is missing",)
+    assert source.problems == ("Segment 000001 of the journal is missing; its ticks are lost.",)
     assert numbers[0] == 0
     assert numbers[-1] == 38
     assert source.damaged == 39 - len(numbers) > 0
@@ -268,7 +268,10 @@ def test_a_damaged_header_is_replaced_by_its_sisters(
     assert source.session == SESSION
     assert source.metrics == RAW
     assert source.damaged == 0
-    assert source.problems == (f"the header of segment {number:06d} is damaged",)
+    assert source.problems == (
+        f"The header of segment {number:06d} of the journal is damaged; "
+        "that of another segment was used.",
+    )
 
 
 def test_a_segment_that_was_only_begun_is_no_damage(journal: Path) -> None:
