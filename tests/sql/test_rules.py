@@ -6,6 +6,8 @@ All sessions are a quiet process (`made_recordings.QUIET`) with a few columns of
 from __future__ import annotations
 
 import math
+import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,8 +19,9 @@ from made_recordings import GIB, MIB, QUIET, make_recording, process
 from perfkit.model.insight import Insight, RuleFailed
 from perfkit.sql.front_matter import Rule
 from perfkit.sql.rulebook import load_rules
-from perfkit.workflows.insights import insights
+from perfkit.workflows.insights import database, insights
 
+COMMAND = re.compile("`(perfkit [^`]+)`")
 RNG = np.random.default_rng(3)
 NOISE = RNG.normal(size=20_000)
 
@@ -267,6 +270,12 @@ def test_the_rule_speaks_of(case: Case) -> None:
         assert text.isprintable() or "\u202f" in text
         assert "{" not in text.replace("{print $NF}", "").replace("{print $1}", "")
         assert "unknown" not in text
+    for text in found.recommendations:
+        for command in COMMAND.findall(text):
+            words = shlex.split(command)
+            assert words[:3] == ["perfkit", "query", "made up/session.parquet"]
+            views = database(make_recording(**{**QUIET, **case.columns}))  # type: ignore[arg-type]
+            assert views.query(words[3]).columns
 
 
 @pytest.mark.parametrize(
