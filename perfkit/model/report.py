@@ -69,7 +69,8 @@ class Monitoring:
 class Verdict:
     """Score and status. score is None when less than half of its weight is measurable.
 
-    status: excellent, good, fair, poor. reason: a sentence that says where it comes from.
+    status: excellent, good, fair, poor, or unknown where nothing was measured.
+    reason: a sentence that says where the status comes from.
     parts: score part name to its value 0..100 or None.
     """
 

@@ -153,7 +153,7 @@ class LinuxSampler:
                 pss += memory[0]
                 swap += memory[1]
             self._read_rlimits(member)
-        if complete:
+        if complete and members:
             row[_PSS] = pss
             row[_SWAP] = swap
         switches = self._threads.read(members, from_zero=self._from_zero)
@@ -168,8 +168,9 @@ class LinuxSampler:
 
     def _count_fds(self, row: Row) -> None:
         total = 0
-        complete = True
-        for member in self.tree.members.values():
+        members = [member for member in self.tree.members.values() if not member.zombie]
+        complete = bool(members)
+        for member in members:
             member.count_fds(by_size=self._counts_by_size)
             if member.fds is None:
                 self._tell_denial(member, "fd")

@@ -284,7 +284,7 @@ class Tree:
         row[_PROCESSES] = alive
         row[_BORN] = self._born
         row[_GONE] = self._gone
-        self._publish_stat(row)
+        self._publish_stat(row, alive)
         if io_complete:  # a sum without one of its members would be a guess
             if self._io_changed:
                 self._publish_io()
@@ -326,7 +326,7 @@ class Tree:
         for position, figure in enumerate(member.io or ()):
             self._io[position] += figure - (before[position] if before else 0)
 
-    def _publish_stat(self, row: Row) -> None:
+    def _publish_stat(self, row: Row, alive: int) -> None:
         published = self._stat_published
         lost = self._stat_lost
         for position, value in enumerate(self._stat):
@@ -336,6 +336,8 @@ class Tree:
                     value = published[position]
                 else:
                     published[position] = value
+            elif not alive:
+                break  # levels of what has ended say nothing: they come behind the counters
             row[_STAT_START + position] = value * STAT_SCALES[position]
 
     def _publish_io(self) -> None:

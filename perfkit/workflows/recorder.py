@@ -89,7 +89,8 @@ class Ticker:
         self._asleep_ns = self.start_boottime_ns - clock.monotonic_ns()
         self._next_system_ns = 0
         self._next_slow_ns = 0
-        self._cpu_ns = self.start_cpu_ns = clock.cpu_ns()
+        self.start_cpu_ns = clock.cpu_ns()
+        self._cpu_ns = self.start_cpu_ns // 1000 * 1000
 
     def tick(self, *, last: bool = False) -> None:
         """Take one tick now. last: also read the system group, so that the end is seen whole.
@@ -125,8 +126,10 @@ class Ticker:
         row[0] = t_ns
         row[1] = wall_us
         row[2] = suspended_ns
-        row[3] = late_ns
+        # whole microseconds: what lies below is the clocks' noise, and noise does not compress
+        row[3] = late_ns // 1000 * 1000
         row[4] = missed
+        cpu_ns = cpu_ns // 1000 * 1000
         row[5] = cpu_ns - self._cpu_ns
         row[6] = 0
         self._cpu_ns = cpu_ns
