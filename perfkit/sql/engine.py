@@ -329,7 +329,6 @@ def _connect(memory_limit_bytes: int) -> duckdb.DuckDBPyConnection:
             "allow_persistent_secrets": "false",
             "memory_limit": f"{memory_limit_bytes >> 20}MiB",
             "temp_directory": "",
-            "enable_progress_bar": "false",
             "threads": str(min(4, os.cpu_count() or 1)),
         },
     )
