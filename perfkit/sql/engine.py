@@ -332,6 +332,8 @@ def _connect(memory_limit_bytes: int) -> duckdb.DuckDBPyConnection:
             "threads": str(min(4, os.cpu_count() or 1)),
         },
     )
+    # Where Python runs a text instead of a file, DuckDB would draw on the terminal.
+    connection.execute("SET enable_progress_bar = false")
     connection.execute(f"CREATE SCHEMA {views.SCHEMA}")
     return connection
 

@@ -502,10 +502,6 @@ GREEDY = [
 
 
 class TestLimits:
-    def test_nothing_is_drawn_on_the_terminal(self, small: Database) -> None:
-        """DuckDB would show the progress of what takes seconds, in the midst of a report."""
-        assert small.query("SELECT current_setting('enable_progress_bar')").rows == [(False,)]
-
     @pytest.mark.parametrize("sql", ENDLESS)
     def test_what_runs_for_ever_is_stopped(self, small: Database, sql: str) -> None:
         """And the database goes on answering."""
