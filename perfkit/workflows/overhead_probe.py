@@ -55,6 +55,8 @@ class Watched:
 
     def _remember(self, descriptor: int) -> None:
         path = os.readlink(f"/proc/self/fd/{descriptor}")  # noqa: PTH115  (no pathlib here)
+        # the kernel calls an entry of /proc deleted once it has dropped it from its cache
+        path = path.removesuffix(" (deleted)")
         if path not in self.paths:
             self.paths.append(path)
 
@@ -256,7 +258,9 @@ class PartsOfTicks:
 def parts_loop(paced: Paced, pid: int, journal_path: str) -> dict[str, float]:
     """Record into a journal and tell what the parts of a tick cost."""
     clock = paced.clock
-    parts = PartsOfTicks(LinuxSampler(pid), JournalWriter(journal_path, RAW_METRICS, front=FRONT), clock)
+    parts = PartsOfTicks(
+        LinuxSampler(pid), JournalWriter(journal_path, RAW_METRICS, front=FRONT), clock
+    )
     ticker = Ticker(parts, parts, clock, paced.interval_ns)  # type: ignore[arg-type]
     wall_ns = 0
 

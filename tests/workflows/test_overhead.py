@@ -203,7 +203,7 @@ class JournalOfCosts:
         self.blank: list[int | float] = []
         self.directory = ""
 
-    def append(self, row: Any, frames: Any = ()) -> None:
+    def append(self, row: Any, frames: Any = (), *, whole: bool = True) -> None:
         self.clock.work(30)
 
 
