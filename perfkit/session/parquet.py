@@ -30,7 +30,7 @@ import pyarrow.parquet as pq
 
 from perfkit.errors import OutputRefused, UnusableInput
 from perfkit.model.block import Block, Column
-from perfkit.model.metric import CLOCK, COUNTER, FLOAT, INTEGER, SINGLE, Metric
+from perfkit.model.metric import CLOCK, COUNTER, DELTA, FLOAT, INTEGER, SINGLE, Metric
 from perfkit.model.session import Session
 from perfkit.model.text import printable
 from perfkit.model.tick import BYTES, PROCESS_FIELDS
@@ -252,16 +252,18 @@ def _write(
 def _encodings(metrics: Sequence[Metric]) -> dict[str, Any]:
     """How each column is stored: what weighed least over PostgreSQL under pgbench and Python jobs.
 
-    What grows, as the width of its changes. Rates and ratios are rounded and so have few values:
-    by dictionary. Levels and amounts repeat themselves in ways that zstd finds best unaided.
-    Level 3 takes two thirds of the time of 9 for two per cent; the lists are small and gain six.
+    What grows, as the width of its changes. Rates, ratios and the amounts of a tick are rounded
+    and so have few values: by dictionary. Levels repeat themselves in ways that zstd finds best
+    unaided. Level 3 takes two thirds of the time of 9 for two per cent; the lists are small and gain six.
     """
     return {
         "compression_level": {
             **dict.fromkeys((metric.name for metric in metrics), 3),
             **dict.fromkeys(_LIST_LEAVES, 9),
         },
-        "use_dictionary": [metric.name for metric in metrics if metric.format == SINGLE],
+        "use_dictionary": [
+            metric.name for metric in metrics if metric.format == SINGLE or metric.kind == DELTA
+        ],
         "column_encoding": {
             metric.name: "DELTA_BINARY_PACKED"
             for metric in metrics
