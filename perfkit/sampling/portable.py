@@ -266,12 +266,13 @@ class PortableSampler:
                 value = max(self._published[name], living + self._lost[name])
                 self._published[name] = value
                 row[_INDEX[name]] = value
-        for name in _GAUGES:
-            due = system or name in _FAST_NAMES
-            if due and (level := self._sum(name)) is not None:
-                row[_INDEX[name]] = level
         alive = sum(not member.is_zombie() for member in self._members.values())
         row[_INDEX["processes_count"]] = alive
+        for name in _GAUGES:
+            # levels of what has ended say nothing
+            due = alive and (system or name in _FAST_NAMES)
+            if due and (level := self._sum(name)) is not None:
+                row[_INDEX[name]] = level
         row[_INDEX["processes_born_count"]] = self._born
         row[_INDEX["processes_gone_count"]] = self._gone
 

@@ -220,6 +220,7 @@ def test_a_target_that_ends_is_noticed(processes: Any) -> None:
     assert sampler.target_gone()
     assert reading["processes_gone_count"] == 1
     assert reading["processes_count"] == 0
+    assert reading["rss_bytes"] is None
 
 
 def test_a_figure_that_may_not_be_read_is_null_with_its_reason(
