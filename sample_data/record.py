@@ -23,7 +23,14 @@ SECONDS = "40"
 
 def perfkit_record(name: str, *words: str) -> None:
     run = [sys.executable, "-c", "from perfkit.cli import main; main()", "record"]
-    subprocess.run([*run, "--force", "-o", f"{name}.parquet", *words], cwd=HERE, check=True)
+    # `python3` is the interpreter that runs this, without its path in the recording
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    subprocess.run(
+        [*run, "--force", "-o", f"{name}.parquet", *words],
+        cwd=HERE,
+        env={**os.environ, "PATH": path},
+        check=True,
+    )
 
 
 def record_leak() -> None:
@@ -43,7 +50,7 @@ def record_quiet() -> None:
 
 
 def record_short_lived() -> None:
-    perfkit_record("short_lived", "--", "sh", "programs/short_lived.sh", "500")
+    perfkit_record("short_lived", "--", "sh", "programs/short_lived.sh", "1000")
 
 
 def record_postgres() -> None:
