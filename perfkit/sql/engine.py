@@ -38,6 +38,8 @@ TIMEOUT_S = 30.0
 MOST_ROWS = 5_000_000
 """More rows than this are no answer to a question; they would only fill the memory."""
 
+# What the views themselves name.
+_ALWAYS = ("t_ns", "end_ns", "processes", "duration_s")
 _RESULT_BYTES = 1 << 30  # what a query's process may grow by beyond DuckDB's own limit
 _BATCH_ROWS = 10_000
 
@@ -105,7 +107,6 @@ class Database:
         self._loaded: dict[str, frozenset[str]] = {}
         self._carried: frozenset[str] = frozenset()
         self._connection = _connect(memory_limit_bytes)
-        self._connection.execute(f"CREATE VIEW events AS {views.EVENTS_VIEW}")
         self._connection.execute("SET lock_configuration = true")
 
     def columns(self, table: str) -> tuple[str, ...]:
@@ -184,6 +185,8 @@ class Database:
 
     def _load(self, wanted: Mentions) -> None:
         """Make sure that every view the query names exists, with the columns it names."""
+        if "events" in wanted.names or wanted.all_tables:
+            self._connection.execute(f"CREATE OR REPLACE VIEW events AS {views.EVENTS_VIEW}")
         for name in [name for name in self._tables if name in wanted.names or wanted.all_tables]:
             table = self._tables[name]
             named = _named_columns(table, wanted)
@@ -202,7 +205,7 @@ class Database:
 
     def _fill(self, name: str, columns: frozenset[str], carried: frozenset[str]) -> None:
         table = self._tables[name]
-        base = {column for column in ("t_ns", "end_ns", "processes") if column in table.columns}
+        base = {column for column in _ALWAYS if column in table.columns}
         wanted = columns | base | self._loaded.get(name, frozenset())
         if self._loaded.get(name) != wanted:
             self._copy(name, table.load([column for column in table.columns if column in wanted]))

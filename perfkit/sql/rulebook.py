@@ -72,9 +72,11 @@ def run_rules(
     asked = [rule for rule in rules if isinstance(rule, Rule)]
     there = frozenset(database.columns("ticks"))
     needs = {rule.id: _needs(rule, known_metrics, there) for rule in asked}
-    empty = _empty_columns(database, {name for names in needs.values() for name in names})
-    unmet = {id: tuple(name for name in names if name in empty) for id, names in needs.items()}
-    database.prepare(rule.sql for rule in asked if not unmet[rule.id])
+    counted = _count_query({name for names in needs.values() for name in names} & there)
+    # Loaded once for all of them; what a session lacks altogether is not asked for.
+    database.prepare([counted, *(rule.sql for rule in asked if there.issuperset(needs[rule.id]))])
+    filled = _filled_columns(database, counted)
+    unmet = {id: tuple(name for name in names if name not in filled) for id, names in needs.items()}
     outcomes: list[RuleOutcome] = []
     for rule in rules:
         if isinstance(rule, RuleFailed):
@@ -145,15 +147,15 @@ def _metrics_behind(name: str) -> tuple[str, ...]:
     return (name, *(name.removesuffix(ending) for ending in endings if name.endswith(ending)))
 
 
-def _empty_columns(database: Database, names: Collection[str]) -> set[str]:
-    """Those of the columns of `ticks` that the session lacks or that hold no value."""
-    there = [name for name in database.columns("ticks") if name in names]
-    empty = set(names) - set(there)
-    if there:
-        counts = ", ".join(f"count({quoted(name)})" for name in there)
-        (row,) = database.query(f"SELECT {counts} FROM ticks").rows
-        empty.update(name for name, count in zip(there, row, strict=True) if not count)
-    return empty
+def _count_query(columns: Collection[str]) -> str:
+    counts = ", ".join(f"count({quoted(name)}) AS {quoted(name)}" for name in sorted(columns))
+    return f"SELECT {counts or 'count(*)'} FROM ticks"
+
+
+def _filled_columns(database: Database, count_query: str) -> set[str]:
+    """Those of the counted columns that hold a value."""
+    counts = database.query(count_query)
+    return {name for name, count in zip(counts.columns, counts.rows[0], strict=True) if count}
 
 
 def _insights(

@@ -108,13 +108,14 @@ VIEWS: Mapping[str, Callable[[Types], str]] = {
 """Views whose text follows from the loaded columns alone; `ticks` also needs to know what is carried."""
 
 
-def session_row(session: Session) -> Rows:
-    """The facts of a session as the one row of the view `session`.
+def session_row(session: Session, columns: Collection[str] = ()) -> Rows:
+    """The facts of a session (all, or those of `columns`) as the one row of the view `session`.
 
     `started_at` and `ended_at` are UTC; facts that are unknown are null.
     """
-    columns = {name: type for name, type, _ in _FACTS}
-    return Rows(columns, [tuple(fact(session) for _, _, fact in _FACTS)])
+    chosen = [fact for fact in _FACTS if not columns or fact[0] in columns]
+    types = {name: type for name, type, _ in chosen}
+    return Rows(types, [tuple(value(session) for _, _, value in chosen)])
 
 
 def _wall_clock(name: str, type: str) -> str:

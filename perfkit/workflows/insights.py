@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from perfkit.analysis.periods import PERIOD_STATISTICS, Periods, period_length_n
 from perfkit.analysis.rates import DERIVED_METRICS
 from perfkit.model.block import Block, Column
 from perfkit.model.insight import RuleOutcome
-from perfkit.model.metric import CLOCK, SLOW, SYSTEM
+from perfkit.model.metric import CLOCK, RECORDER, SLOW, SYSTEM, TICK, Metric
 from perfkit.model.text import printable
 from perfkit.report.units import format_by_name
 from perfkit.sampling.metrics import RAW_METRICS
@@ -23,6 +23,7 @@ from perfkit.workflows.source import Recording
 if TYPE_CHECKING:
     from perfkit.sql.engine import Database
 
+_END = Metric("end_ns", "ns", CLOCK, TICK, RECORDER, "end of the period on the session's clock")
 _PERIOD_COLUMNS = ("t_ns", "end_ns", "period", "ticks_count")
 
 
@@ -51,8 +52,8 @@ def database(recording: Recording) -> Database:
     names = tuple(metric.name for metric in recording.metrics)
     sparse = (metric.name for metric in recording.metrics if metric.group in (SYSTEM, SLOW))
 
-    def session(_: Collection[str]) -> Any:
-        return session_row(recording.session)
+    def session(columns: Collection[str]) -> Any:
+        return session_row(recording.session, columns)
 
     return Database(
         {
@@ -80,26 +81,19 @@ def _periods(recording: Recording) -> Any:
 
     length_ns = period_length_ns(recording.session.interval_ns)
 
-    def load(wanted: Collection[str]) -> Block:
+    def load(wanted: Collection[str]) -> Any:
+        from perfkit.session.parquet import arrow_table
+
         chosen = {columns[name].name: columns[name] for name in wanted if name in columns}
         periods = Periods(list(chosen.values()), recording.session.interval_ns)
         blocks = [periods.add(block) for block in recording.blocks(periods.inputs)]
-        joined = _joined([*blocks, periods.finish()], wanted)
-        ends = joined.t_ns + length_ns
-        return joined.with_columns({"end_ns": Column(ends, np.ones(len(ends), np.bool_))})
+        given = [_with_end(block, length_ns) for block in (*blocks, periods.finish())]
+        specs = [spec for spec in (*periods.metrics, _END) if spec.name in wanted]
+        return arrow_table(given, specs).select([spec.name for spec in specs])
 
     return Table((*_PERIOD_COLUMNS, *columns), load)
 
 
-def _joined(blocks: Sequence[Block], wanted: Collection[str]) -> Block:
-    """The blocks of periods as one, with the columns that are wanted and the end of each period."""
-    t_ns = np.concatenate([block.t_ns for block in blocks])
-    columns = {
-        name: Column(
-            np.concatenate([block.columns[name].values for block in blocks]),
-            np.concatenate([block.columns[name].valid for block in blocks]),
-        )
-        for name in blocks[-1].columns
-        if name in wanted
-    }
-    return Block(t_ns, columns)
+def _with_end(periods: Block, length_ns: int) -> Block:
+    ends = Column(periods.t_ns + length_ns, np.ones(len(periods), np.bool_))
+    return periods.with_columns({_END.name: ends})
