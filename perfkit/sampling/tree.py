@@ -16,7 +16,13 @@ from __future__ import annotations
 import os
 import time
 
-from perfkit.sampling.member import STAT_COUNTERS, STAT_SCALES, THREADS_POSITION, Member
+from perfkit.sampling.member import (
+    RSS_POSITION,
+    STAT_COUNTERS,
+    STAT_SCALES,
+    THREADS_POSITION,
+    Member,
+)
 from perfkit.sampling.metrics import IO_FIELDS, RAW_METRICS, STAT_FIELDS
 
 TYPE_CHECKING = False
@@ -338,6 +344,8 @@ class Tree:
                     published[position] = value
             elif not alive:
                 break  # levels of what has ended say nothing: they come behind the counters
+            elif value == 0 and position == RSS_POSITION:
+                continue  # in the middle of an exec: the new memory has no page yet
             row[_STAT_START + position] = value * STAT_SCALES[position]
 
     def _publish_io(self) -> None:
