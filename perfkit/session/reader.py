@@ -110,4 +110,7 @@ def _not_there(path: Path) -> str:
             f"{source} does not exist yet, but its journal does; read {source}{SUFFIX}, "
             f"or seal it with `perfkit recover {source}{SUFFIX}`"
         )
+    sealed = Path(str(path).removesuffix(SUFFIX))
+    if sealed != path and sealed.is_file():
+        return f"{source} does not exist any more: it was sealed; read {printable(str(sealed))}"
     return f"{source} does not exist; check the path"

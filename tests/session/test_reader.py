@@ -69,6 +69,13 @@ def test_a_path_that_does_not_exist_is_told(tmp_path: Path) -> None:
         open_source(path)
 
 
+def test_a_journal_that_was_sealed_is_told(tmp_path: Path) -> None:
+    """Whoever still names the journal learns where the session is."""
+    written(tmp_path / "s.parquet")
+    with pytest.raises(UnusableInput, match=r"it was sealed; read .*s\.parquet$"):
+        open_source(tmp_path / f"s.parquet{SUFFIX}")
+
+
 @pytest.mark.parametrize("path", ["a\x00b", "x" * 300])
 def test_a_path_that_cannot_be_is_told(tmp_path: Path, path: str) -> None:
     """The operating system refuses some names altogether."""
