@@ -1,6 +1,6 @@
 """A small batch job to record: it writes a log, has children count its words, and keeps too much.
 
-Twelve seconds with something of everything: files written and read back, a core kept busy, a pool
+Half a minute with something of everything: files written and read back, a core kept busy, a pool
 of child processes, a short shell command every round, and a cache that nobody ever empties.
 
     perfkit record -o job.parquet -- python examples/workload.py [SECONDS]
@@ -20,7 +20,7 @@ from pathlib import Path
 
 WORDS = ("tick", "journal", "session", "period", "insight", "report", "budget", "cadence")
 LINES = 60_000
-LINES_KEPT = 6_000
+LINES_KEPT = 15_000
 PAUSE_S = 0.15
 
 
@@ -78,4 +78,4 @@ def run(seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    run(float(sys.argv[1]) if len(sys.argv) > 1 else 12.0)
+    run(float(sys.argv[1]) if len(sys.argv) > 1 else 32.0)
