@@ -233,6 +233,7 @@ CASES = [
     fires("recording-gaps", "a slot in fifty", "low", {"missed_count": 12}, ticks_missed=lambda s: round(s * 10) % 50 == 49),
     fires("recording-gaps", "one long hole", "medium", {"worst_at_s": 40.0}, gaps=[(30, 40)], ticks_missed=lambda s: 100 * (s == 40)),
     fires("recording-gaps", "a sleep", "info", {"suspended_s": 3600.0}, suspended_ns=lambda s: round(3600e9) * (s == 30)),
+    spares("recording-gaps", "a guest that was paused for a moment", suspended_ns=lambda s: 3_000_000 * (s == 30)),
     spares("recording-gaps", "two late ticks", ticks_missed=lambda s: int(s in (10, 20))),
     spares("recording-gaps", "one slot in a thousand", seconds=600, ticks_missed=lambda s: int(s in (10, 20, 30, 40))),
     fires(

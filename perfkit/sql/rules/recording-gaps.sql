@@ -5,28 +5,32 @@
 -- needs: ticks_missed
 -- meaning: Ticks that came too late to be taken, and time the machine slept. Below one slot in a
 --   hundred (or three slots) summaries hardly change; from one in ten on, short events are lost.
+--   Sleep below a second is a clock being set or a guest being paused, not sleep.
 -- impact: Whatever happened in a gap is not in the figures: peaks may be higher than they read.
--- message: {missed_count} of {slots_count} ticks are missing ({missed_ratio}), most at
+-- message: {missed_count} of {slots_count} ticks are missing ({missed_ratio}), most of them
 --   {worst_at_s} after the start; the machine slept for {suspended_s}.
--- message: {missed_count} of {slots_count} ticks are missing ({missed_ratio}); the machine slept for
---   {suspended_s}.
--- recommendation: See when they were missed:
+-- message: {missed_count} of {slots_count} ticks are missing ({missed_ratio}), most of them
+--   {worst_at_s} after the start.
+-- message: The machine slept for {suspended_s} of the recording.
+-- recommendation: See when the {missed_count} were missed:
 --   `perfkit query {session} "SELECT t_ns/1e9 AS s, ticks_missed, tick_late_ns FROM ticks WHERE ticks_missed > 0"`.
--- recommendation: If the machine was overloaded, record with a longer `--interval` (it is
---   {interval_ms} now), or give the recorder a core to itself.
-WITH gaps AS (
-    SELECT sum(ticks_missed) AS missed, count(*) AS taken, sum(suspended_ns) AS suspended_ns,
-           arg_max(t_ns, ticks_missed) FILTER (WHERE ticks_missed > 0) AS worst_ns
+-- recommendation: If the machine was too busy for {slots_count} ticks, record with a longer `--interval`
+--   (it is {interval_ms} now), or give the recorder a core to itself.
+-- recommendation: To keep the machine from sleeping ({suspended_s}), record under
+--   `systemd-inhibit perfkit record …`.
+WITH sums AS (
+    SELECT sum(ticks_missed) AS missed, count(*) + sum(ticks_missed) AS slots,
+           sum(suspended_ns) / 1e9 AS slept_s,
+           arg_max(t_ns, ticks_missed) FILTER (WHERE ticks_missed > 0) / 1e9 AS worst_at_s
     FROM ticks
+), gaps AS (
+    SELECT slots, worst_at_s, CASE WHEN missed >= 3 AND missed >= 0.01 * slots THEN missed END AS missed,
+           CASE WHEN slept_s >= 1 THEN slept_s END AS suspended_s
+    FROM sums
 )
-SELECT CASE WHEN missed >= 0.1 * (missed + taken) AND missed >= 3 THEN 'medium'
-            WHEN missed >= 0.01 * (missed + taken) AND missed >= 3 THEN 'low'
-            ELSE 'info' END AS severity,
-       missed::BIGINT AS missed_count,
-       (missed + taken)::BIGINT AS slots_count,
-       missed / (missed + taken) AS missed_ratio,
-       worst_ns / 1e9 AS worst_at_s,
-       coalesce(suspended_ns, 0) / 1e9 AS suspended_s,
-       interval_ms
+SELECT CASE WHEN missed >= 0.1 * slots THEN 'medium' WHEN missed > 0 THEN 'low' ELSE 'info' END AS severity,
+       missed::BIGINT AS missed_count, CASE WHEN missed > 0 THEN slots::BIGINT END AS slots_count,
+       missed / slots AS missed_ratio, CASE WHEN missed > 0 THEN worst_at_s END AS worst_at_s,
+       suspended_s, interval_ms
 FROM gaps, session
-WHERE (missed >= 3 AND missed >= 0.01 * (missed + taken)) OR suspended_ns > 0
+WHERE missed > 0 OR suspended_s > 0
