@@ -27,6 +27,7 @@ PERFKIT_OF_THE_RECORDER = (
     "perfkit.session.journal",
     "perfkit.workflows.live_line",
     "perfkit.workflows.recorder",
+    "perfkit.workflows.ticker",
 )
 PACKAGES = {"perfkit", "perfkit.model", "perfkit.sampling", "perfkit.session", "perfkit.workflows"}
 NOT_ON_LINUX = {"perfkit.sampling.portable"}

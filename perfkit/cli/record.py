@@ -34,6 +34,24 @@ def record(
         str | None,
         typer.Option("--duration", "-d", help="Stop recording after this time, such as 30s or 5m."),
     ] = None,
+    budget: Annotated[
+        str,
+        typer.Option("--budget", help="What recording may cost: a share of one core."),
+    ] = "1%",
+    adaptive: Annotated[
+        bool,
+        typer.Option(
+            "--adaptive/--no-adaptive", help="Read less often when the budget is exceeded."
+        ),
+    ] = True,
+    keep: Annotated[
+        str | None,
+        typer.Option("--keep", help="Flight recorder: keep only the newest part, such as 10m."),
+    ] = None,
+    follow_daemons: Annotated[
+        bool,
+        typer.Option("--follow-daemons", help="Go on until all that CMD has started has ended."),
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite FILE if it exists.")] = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="No live line and no closing line.")
@@ -45,7 +63,7 @@ def record(
 
     perfkit record -- python job.py
 
-    Ctrl-C ends a recording by --pid and seals the file. With a command, the command's own exit
+    Ctrl-C ends a recording by --pid and seals the file; SIGUSR1 seals a copy and goes on. With a command, the command's own exit
     code is returned, its streams are untouched and signals reach it.
     """
     from perfkit.workflows import record as workflow
@@ -57,12 +75,19 @@ def record(
         )
     interval_ns = workflow.parse_interval(interval)
     duration_ns = None if duration is None else workflow.parse_duration(duration, "--duration")
+    share = workflow.parse_budget(budget) if adaptive else None
+    keep_ns = None if keep is None else workflow.parse_duration(keep, "--keep")
+    if follow_daemons and not command:
+        raise UsageError("--follow-daemons goes with a command: perfkit record -- CMD ARGS")
     if command:
         workflow.record_command(
             command,
             output=output,
             interval_ns=interval_ns,
             duration_ns=duration_ns,
+            budget=share,
+            keep_ns=keep_ns,
+            follow_daemons=follow_daemons,
             force=force,
             quiet=quiet,
         )
@@ -72,6 +97,8 @@ def record(
             output=output,
             interval_ns=interval_ns,
             duration_ns=duration_ns,
+            budget=share,
+            keep_ns=keep_ns,
             force=force,
             quiet=quiet,
         )

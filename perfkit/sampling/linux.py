@@ -21,6 +21,7 @@ from perfkit.sampling.member import (
     Member,
 )
 from perfkit.sampling.redact import redact
+from perfkit.sampling.sweep import Sweep
 from perfkit.sampling.system import System
 from perfkit.sampling.threads import ThreadSums
 from perfkit.sampling.tree import INDEX, Row, Tree
@@ -76,18 +77,18 @@ class LinuxSampler:
         cpu_clock: Callable[[int], int] | None = time.clock_gettime_ns,
     ) -> None:
         self.pid = pid
-        self._from_zero = bool(adopter)
         self._proc = proc
         self.tree = Tree(proc, pid, adopter=adopter, cpu_clock=cpu_clock)
         try:
-            self.tree.attach(from_zero=self._from_zero)
+            self.tree.attach(from_zero=bool(adopter))
         except OSError as error:
             raise TargetGone(
                 f"process {pid} cannot be recorded ({error.strerror}); "
                 "it has ended or is hidden from this user"
             ) from None
         self.system = System(proc, sys, pid)
-        self._threads = ThreadSums()
+        self._threads = ThreadSums(from_zero=bool(adopter))
+        self._sweep: Sweep | None = None
         self._counts_by_size = _sizes_are_counts(proc)
         self._noted: set[str] = set()
         self._memory: dict[int, tuple[int, int]] = {}
@@ -97,17 +98,29 @@ class LinuxSampler:
         root = self.tree.members.get(self.pid)
         return root is None or root.zombie
 
-    def read(self, row: Row, *, system: bool, slow: bool) -> None:
-        """Write the columns of the groups that are due into the row; the others stay null."""
+    def read(
+        self,
+        row: Row,
+        *,
+        system: bool,
+        slow: bool,
+        may_go_on: Callable[[], bool] | None = None,
+    ) -> bool:
+        """Write the columns of the groups that are due into the row; the others stay null.
+
+        may_go_on: asked between the processes of the slow group; once it says no, the pass goes on
+        at the next reading that is `slow`. None: all of them now.
+        Returns whether the slow group is in the row.
+        """
         if self.tree.forked() or system:
             self.tree.discover(all_threads=system)
         self.tree.read(row)
-        if slow:
-            self._read_slow(row)
+        finished = slow and self._read_slow(row, may_go_on)
         if system:
             self.system.read(row)
             self._count_fds(row)
             self._read_limits(row)
+        return finished
 
     def processes(self) -> list[tuple[Any, ...]]:
         """The list of processes in the order of PROCESS_FIELDS; meant for the slow cadence."""
@@ -138,29 +151,27 @@ class LinuxSampler:
             )
         return denials
 
-    def _read_slow(self, row: Row) -> None:
+    def _read_slow(self, row: Row, may_go_on: Callable[[], bool] | None) -> bool:
         members = [m for m in self.tree.members.values() if not m.zombie]
-        pss = swap = 0
-        complete = True
-        self._memory = {}
-        for member in members:
-            memory = _read_rollup(member)
-            if memory is None:
-                self._tell_denial(member, "smaps_rollup")
-                complete = complete and not member.is_there()
-            else:
-                self._memory[member.pid] = memory
-                pss += memory[0]
-                swap += memory[1]
-            self._read_rlimits(member)
-        if complete and members:
-            row[_PSS] = pss
-            row[_SWAP] = swap
-        switches = self._threads.read(members, from_zero=self._from_zero)
+        sweep = self._sweep
+        if sweep is None:
+            sweep = self._sweep = Sweep(self._threads)
+        if not sweep.go_on(members, may_go_on):
+            return False
+        self._sweep = None
+        self._memory = sweep.memory
+        living = [sweep.memory[m.pid] for m in members if m.pid in sweep.memory]
+        if sweep.complete and living:
+            row[_PSS] = sum(pss for pss, _ in living)
+            row[_SWAP] = sum(swap for _, swap in living)
         row[_IGNORED] = sum(member.ignores_sigchld for member in members)
-        if switches is not None:
-            row[_VOLUNTARY], row[_INVOLUNTARY], row[_WAIT] = switches
+        if sweep.switches is not None:
+            row[_VOLUNTARY], row[_INVOLUNTARY], row[_WAIT] = sweep.switches
+        for member in members:
+            for name in ("smaps_rollup", "limits"):
+                self._tell_denial(member, name)
         self.system.cgroup.find_limits()
+        return True
 
     def _tell_denial(self, member: Member, name: str) -> None:
         if name in member.denied:
@@ -179,16 +190,6 @@ class LinuxSampler:
                 total += member.fds
         if complete:
             row[_FDS] = total
-
-    def _read_rlimits(self, member: Member) -> None:
-        text = member.read_file("limits")
-        if text is not None:
-            member.limits = (
-                _soft_limit(text, b"Max open files"),
-                _soft_limit(text, b"Max address space"),
-            )
-        else:
-            self._tell_denial(member, "limits")
 
     def _read_limits(self, row: Row) -> None:
         nearest_fds = nearest_virtual = -1.0
@@ -253,26 +254,3 @@ def command_line(member: Member) -> bytes:
     """The member's command line with secrets hidden, arguments joined by blanks, cut."""
     raw = (member.read_file("cmdline") or b"").rstrip(b"\0")
     return b" ".join(redact(raw.split(b"\0")))[:COMMAND_BYTES]
-
-
-def _read_rollup(member: Member) -> tuple[int, int] | None:
-    """(PSS, swap) in bytes from smaps_rollup, or None."""
-    text = member.read_file("smaps_rollup")
-    if text is None:
-        return None
-    pss = text.find(b"\nPss:")
-    if pss < 0:
-        return 0, 0  # a kernel thread has no memory of its own
-    swap = text.find(b"\nSwap:")
-    return (
-        1024 * int(text[pss + 5 :].split(None, 1)[0]),
-        1024 * int(text[swap + 6 :].split(None, 1)[0]) if swap >= 0 else 0,
-    )
-
-
-def _soft_limit(text: bytes, name: bytes) -> int | None:
-    start = text.find(name)
-    if start < 0:
-        return None
-    word = text[start + len(name) :].split(None, 1)[0]
-    return None if word == b"unlimited" else int(word)

@@ -15,6 +15,7 @@ elsewhere what a child did after the last tick that saw it is in nobody's accoun
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -164,7 +165,14 @@ class PortableSampler:
         root = self._members.get(self.pid)
         return root is None or root.is_zombie()
 
-    def read(self, row: Row, *, system: bool, slow: bool) -> None:
+    def read(
+        self,
+        row: Row,
+        *,
+        system: bool,
+        slow: bool,
+        may_go_on: Callable[[], bool] | None = None,  # noqa: ARG002  (its slow group is one call)
+    ) -> bool:
         """See LinuxSampler.read."""
         self._discover(everyone=system)
         self._read_tree(row, system=system)
@@ -173,6 +181,7 @@ class PortableSampler:
         if system:
             self._read_machine(row)
             self._read_limits(row)
+        return slow
 
     def processes(self) -> list[tuple[Any, ...]]:
         """See LinuxSampler.processes."""

@@ -19,49 +19,54 @@ ThreadFigures = tuple[int, int, int]
 class ThreadSums:
     """Running sums over all threads of the tree, and the sums of each process.
 
-    totals: the three figures since the first call, or None while a thread could not be read.
+    A pass is begin(), add() for every member, finish(); the first pass is the attachment.
+    from_zero: the first pass counts from the threads' start, not from now.
+    by_pid: the three figures of each process in the last pass, None where a thread was hidden.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, from_zero: bool) -> None:
+        self.by_pid: dict[int, ThreadFigures | None] = {}
+        self._known: dict[tuple[int, str], ThreadFigures] = {}
         self._seen: dict[tuple[int, str], ThreadFigures] = {}
         self._sums = [0, 0, 0]
-        self._attached = False
-        self.by_pid: dict[int, tuple[int, int, int] | None] = {}
+        self._counts_new = from_zero
+        self._complete = True
 
-    def read(self, members: list[Member], *, from_zero: bool) -> tuple[int, int, int] | None:
-        """Read every thread of the members.
-
-        from_zero: the first reading counts from the threads' start, not from now.
-        Returns the sums so far, or None if a thread was hidden: a sum without it would be a guess.
-        """
-        seen: dict[tuple[int, str], ThreadFigures] = {}
-        complete = True
+    def begin(self) -> None:
+        """Start a pass."""
+        self._seen = {}
+        self._complete = True
         self.by_pid = {}
-        for member in members:
-            own = [0, 0, 0]
-            hidden = False
-            leader = str(member.pid)
-            process = member.started_ticks << 22 | member.pid
-            for thread in member.threads():
-                figures = _read_thread(member, thread, signals=thread == leader)
-                if figures is None:
-                    hidden = hidden or any(
-                        f"task/{thread}/{name}" in member.denied for name in ("status", "schedstat")
-                    )
-                    continue
-                key = (process, thread)
-                seen[key] = figures
-                known = self._seen.get(key)
-                if known is None or figures[0] < known[0]:
-                    known = (0, 0, 0) if self._attached or from_zero else figures
-                for position in range(3):
-                    own[position] += figures[position]
-                    self._sums[position] += max(0, figures[position] - known[position])
-            self.by_pid[member.pid] = None if hidden else (own[0], own[1], own[2])
-            complete = complete and not hidden
-        self._seen = seen
-        self._attached = True
-        return (self._sums[0], self._sums[1], self._sums[2]) if complete else None
+
+    def add(self, member: Member) -> None:
+        """Read every thread of a member."""
+        own = [0, 0, 0]
+        hidden = False
+        leader = str(member.pid)
+        process = member.started_ticks << 22 | member.pid
+        for thread in member.threads():
+            figures = _read_thread(member, thread, signals=thread == leader)
+            if figures is None:
+                hidden = hidden or any(
+                    f"task/{thread}/{name}" in member.denied for name in ("status", "schedstat")
+                )
+                continue
+            key = (process, thread)
+            self._seen[key] = figures
+            known = self._known.get(key)
+            if known is None or figures[0] < known[0]:
+                known = (0, 0, 0) if self._counts_new else figures
+            for position in range(3):
+                own[position] += figures[position]
+                self._sums[position] += max(0, figures[position] - known[position])
+        self.by_pid[member.pid] = None if hidden else (own[0], own[1], own[2])
+        self._complete = self._complete and not hidden
+
+    def finish(self) -> ThreadFigures | None:
+        """The sums since the first pass, or None if a thread was hidden: without it, a guess."""
+        self._known = self._seen
+        self._counts_new = True
+        return (self._sums[0], self._sums[1], self._sums[2]) if self._complete else None
 
 
 def _read_thread(member: Member, thread: str, *, signals: bool) -> ThreadFigures | None:

@@ -43,6 +43,7 @@ class Tree:
 
     proc: where the process file system is mounted.
     adopter: pid of the recorder if it adopts the target's orphans (`record -- CMD`), else 0.
+    strangers: children of the recorder that are its own, not the target's.
     cpu_clock: reads a process CPU clock by its id (clock_gettime_ns), raising OSError; None where
         the pids below `proc` are not this kernel's: then CPU comes from `stat`, in 10 ms steps.
     """
@@ -57,6 +58,7 @@ class Tree:
     ) -> None:
         self.root_pid = root_pid
         self.members: dict[int, Member] = {}
+        self.strangers: set[int] = set()
         self.denied: dict[str, str] = {}
         self.has_children_files = True
         self._proc = proc
@@ -141,7 +143,7 @@ class Tree:
             self._meet(pid, waiting)
 
     def _meet(self, pid: int, waiting: list[Member]) -> None:
-        if pid in self.members:
+        if pid in self.members or pid in self.strangers:
             return
         try:
             member = Member(self._proc, pid)

@@ -159,6 +159,7 @@ class JournalWriter:
     """Appends ticks to a journal that `create_journal` made.
 
     front: how many columns, from the first, a tick fills that is not `whole`.
+    segment: the number of the one that is written now. sequence: that of the next tick.
     append() is one `write` for a tick without frames. Raises RecordingStopped when the journal
     cannot be written any further; what was appended before stays intact.
     """
@@ -180,7 +181,8 @@ class JournalWriter:
         # most ticks have nothing behind the fast columns: their nulls are packed once
         self._pack_front = Struct("<QQ" + formats[:front]).pack
         self._null_rest = Struct("<" + formats[front:]).pack(*self.blank[front:])
-        self._segment = 0
+        self.segment = 0
+        self._notes: dict[bytes, bytes] = {}
         self._segment_bytes = segment_bytes
         self._frames_end = 0
         self._ticks = os.open(
@@ -198,6 +200,9 @@ class JournalWriter:
         whole: False where all columns behind the first `front` are null and not in the row.
         """
         if frames:
+            for frame in frames:
+                if frame[:1] == NOTE_FRAME:
+                    self._remember(frame)
             self._write_frames(b"".join(frames))
         if whole:
             body = self._pack(self.sequence, self._frames_end, *row)
@@ -207,11 +212,20 @@ class JournalWriter:
         self._ticks_end += self._write(self._ticks, record, self._ticks_end)
         self.sequence += 1
         if self._ticks_end >= self._segment_bytes:
-            self._next_segment()
+            self.next_segment()
 
     def note(self, key: str, value: str) -> None:
         """Write a fact about the recording itself; it stands without a tick."""
-        self._write_frames(note_frame(key, value))
+        self._remember(frame := note_frame(key, value))
+        self._write_frames(frame)
+
+    def drop_segment(self, number: int) -> None:
+        """Remove an earlier segment; the notes in it were repeated in the later ones."""
+        for kind in ("ticks", "frames"):
+            try:
+                os.unlink(_segment_path(self.directory, number, kind))
+            except FileNotFoundError:
+                pass  # somebody removed it before
 
     def is_lost(self) -> bool:
         """Whether somebody removed the journal from under the recorder."""
@@ -221,6 +235,10 @@ class JournalWriter:
         """Let go of the files; the journal stays."""
         os.close(self._ticks)
         os.close(self._frames)
+
+    def _remember(self, frame: bytes) -> None:
+        key = frame[FRAME_HEAD.size :].partition(b"\t")[0]
+        self._notes[key] = frame
 
     def _write_frames(self, frames: bytes) -> None:
         self._frames_end += self._write(self._frames, frames, self._frames_end)
@@ -243,19 +261,22 @@ class JournalWriter:
             "what was recorded before is safe in it"
         )
 
-    def _next_segment(self) -> None:
+    def next_segment(self) -> None:
+        """End the segment and begin the next one, which repeats all notes so far."""
         # Both files exist before the old ones are closed: a reader that finds the next segment
         # knows that this one is complete.
-        number = self._segment + 1
+        number = self.segment + 1
         frames = self._open_new(number, "frames")
         ticks = self._open_new(number, "ticks")
         header = self._header.replace(
             (_SEGMENT_NUMBER % 0).encode(), (_SEGMENT_NUMBER % number).encode(), 1
         )
         self.close()
-        self._segment, self._ticks, self._frames, self._frames_end = number, ticks, frames, 0
+        self.segment, self._ticks, self._frames, self._frames_end = number, ticks, frames, 0
         self._ticks_end = 0
         self._ticks_end = self._write(ticks, header, 0)
+        if self._notes:
+            self._write_frames(b"".join(self._notes.values()))
 
     def _open_new(self, number: int, kind: str) -> int:
         try:

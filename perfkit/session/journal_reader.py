@@ -101,7 +101,16 @@ class JournalSource:
         self._segments = self._find_segments(problems)
         layout = self._segments[0].layout
         self.metrics: tuple[Metric, ...] = layout.metrics
-        self.session: Session = with_notes(layout.session, self._notes())
+        notes = self._notes()
+        # a flight recorder drops what is old, and says from where on it has kept everything
+        kept_segment, self._first = _kept_from(notes.pop("kept_from", ""))
+        numbers = {segment.number for segment in self._segments}
+        problems += [
+            f"Segment {number:06d} of the journal is missing; its ticks are lost."
+            for number in range(kept_segment, max(numbers))
+            if number not in numbers
+        ]
+        self.session: Session = with_notes(layout.session, notes)
         self.problems: tuple[str, ...] = tuple(problems)
 
     @property
@@ -120,7 +129,7 @@ class JournalSource:
         """
         damaged = 0
         unreadable = 0  # records since the last intact one
-        expected = 0
+        expected = self._first
         latest = -(2**63)
         for segment in self._segments:
             words, behind = self._records(segment)
@@ -128,7 +137,9 @@ class JournalSource:
             if len(words):
                 # The sequence tells what is lost before it, a missing segment included.
                 first, last = int(words[0, 0]), int(words[-1, 0])
-                damaged += (first - expected) + (last - first + 1 - len(words))
+                # What a flight recorder dropped since this journal was opened is no damage.
+                dropped = self.live and latest < 0
+                damaged += (0 if dropped else first - expected) + (last - first + 1 - len(words))
                 expected = last + 1
                 latest = int(words[-1, segment.layout.words["t_ns"]])
                 unreadable = 0
@@ -191,11 +202,6 @@ class JournalSource:
                     "that of another segment was used."
                 )
             segments.append(_Segment(number, path, path.with_suffix(".frames"), layout))
-        problems += [
-            f"Segment {number:06d} of the journal is missing; its ticks are lost."
-            for number in range(numbers[-1])
-            if number not in set(numbers)
-        ]
         return segments
 
     def _notes(self) -> dict[str, str]:
@@ -282,6 +288,15 @@ class JournalSource:
         return UnusableInput(
             f"cannot read {self._source} ({error.strerror}); check its permissions"
         )
+
+
+def _kept_from(note: str) -> tuple[int, int]:
+    """(segment, sequence) of the oldest tick that a flight recorder has kept; (0, 0) for others."""
+    try:
+        segment, sequence = json.loads(note)
+        return int(segment), int(sequence)
+    except (TypeError, ValueError):
+        return 0, 0
 
 
 def _first_line(path: Path) -> bytes:

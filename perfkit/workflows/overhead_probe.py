@@ -20,8 +20,9 @@ from perfkit.model.metric import NULL_INTEGER
 from perfkit.sampling.clock import Clock, Deadlines
 from perfkit.sampling.linux import LinuxSampler
 from perfkit.sampling.metrics import RAW_METRICS
+from perfkit.sampling.pace import Pace
 from perfkit.session.journal import JournalWriter
-from perfkit.workflows.recorder import FRONT, SLOW_EVERY_NS, SYSTEM_EVERY_NS, Ticker
+from perfkit.workflows.ticker import FRONT, SLOW_EVERY_NS, SYSTEM_EVERY_NS, Ticker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -194,16 +195,29 @@ class PartsOfTicks:
         self.counting = False
 
     @property
+    def segment(self) -> int:
+        """See JournalWriter."""
+        return self.journal.segment
+
+    @property
     def sequence(self) -> int:
         """See JournalWriter."""
         return self.journal.sequence
 
-    def read(self, row: list[int | float], *, system: bool, slow: bool) -> None:
+    def read(
+        self,
+        row: list[int | float],
+        *,
+        system: bool,
+        slow: bool,
+        may_go_on: Callable[[], bool] | None,
+    ) -> bool:
         """See LinuxSampler.read."""
         before = self.clock.cpu_ns()
-        self.sampler.read(row, system=system, slow=slow)
+        swept = self.sampler.read(row, system=system, slow=slow, may_go_on=may_go_on)
         if self.counting:
             self.costs.setdefault((system, slow), []).append(self.clock.cpu_ns() - before)
+        return swept
 
     def processes(self) -> list[tuple[object, ...]]:
         """See LinuxSampler.processes."""
@@ -261,7 +275,7 @@ def parts_loop(paced: Paced, pid: int, journal_path: str) -> dict[str, float]:
     parts = PartsOfTicks(
         LinuxSampler(pid), JournalWriter(journal_path, RAW_METRICS, front=FRONT), clock
     )
-    ticker = Ticker(parts, parts, clock, paced.interval_ns)  # type: ignore[arg-type]
+    ticker = Ticker(parts, parts, clock, Pace(paced.interval_ns, None))  # type: ignore[arg-type]
     wall_ns = 0
 
     def work(_system: bool, _slow: bool) -> None:

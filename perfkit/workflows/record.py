@@ -72,12 +72,28 @@ def parse_interval(text: str) -> int:
     return interval_ns
 
 
+def parse_budget(text: str) -> float:
+    """A share of one core, of `1%` or `0.01`. Raises UsageError outside 0.01 % to 100 %."""
+    stripped = text.strip()
+    try:
+        share = float(stripped.removesuffix("%")) / (100 if stripped.endswith("%") else 1)
+    except ValueError:
+        share = float("nan")
+    if not 0.0001 <= share <= 1:
+        raise UsageError(
+            f"--budget {printable(text)!r} is no share of a core; choose from 0.01% to 100%"
+        )
+    return share
+
+
 def record_pid(
     pid: int,
     *,
     output: Path | None,
     interval_ns: int,
     duration_ns: int | None,
+    budget: float | None,
+    keep_ns: int | None,
     force: bool,
     quiet: bool,
 ) -> NoReturn:
@@ -98,10 +114,13 @@ def record_pid(
             "exec_error_fd": -1,
             "lock_fd": lock,
             "live": int(not quiet and _is_live_terminal()),
+            "follow_daemons": 0,
         },
         path,
         interval_ns,
         duration_ns,
+        budget=budget,
+        keep_ns=keep_ns,
         force=force,
         quiet=quiet,
     )
@@ -113,6 +132,9 @@ def record_command(
     output: Path | None,
     interval_ns: int,
     duration_ns: int | None,
+    budget: float | None,
+    keep_ns: int | None,
+    follow_daemons: bool,
     force: bool,
     quiet: bool,
 ) -> NoReturn:
@@ -141,10 +163,13 @@ def record_command(
             "lock_fd": lock,
             # where the command writes to the same terminal, a moving line would garble it
             "live": int(not quiet and _is_live_terminal() and not sys.stdout.isatty()),
+            "follow_daemons": int(follow_daemons),
         },
         path,
         interval_ns,
         duration_ns,
+        budget=budget,
+        keep_ns=keep_ns,
         force=force,
         quiet=quiet,
     )
@@ -300,6 +325,8 @@ def _become_recorder(
     interval_ns: int,
     duration_ns: int | None,
     *,
+    budget: float | None,
+    keep_ns: int | None,
     force: bool,
     quiet: bool,
 ) -> NoReturn:
@@ -311,6 +338,8 @@ def _become_recorder(
         "output": path,
         "interval_ns": interval_ns,
         "duration_ns": "" if duration_ns is None else duration_ns,
+        "budget": "" if budget is None else budget,
+        "keep_ns": "" if keep_ns is None else keep_ns,
         "force": int(force),
         "quiet": int(quiet),
         "root": root,

@@ -26,135 +26,33 @@ from perfkit.errors import (
     PerfkitError,
     RecordingStopped,
 )
-from perfkit.model.metric import Metric
 from perfkit.model.text import printable
 from perfkit.sampling.clock import Clock, Deadlines
 from perfkit.sampling.linux import LinuxSampler
-from perfkit.sampling.metrics import FAST_METRICS, RAW_METRICS, TICK_METRICS
-from perfkit.session.journal import JournalWriter, note_frame, processes_frame, remove_journal
+from perfkit.sampling.metrics import RAW_METRICS
+from perfkit.sampling.pace import Pace
+from perfkit.session.journal import JournalWriter, remove_journal
 from perfkit.workflows.live_line import LiveLine
+from perfkit.workflows.ticker import FRONT, Ticker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Protocol
-
-    from perfkit.sampling.tree import Row
-
-    class Sampler(Protocol):
-        """What the recorder needs of a sampler."""
-
-        def read(self, row: Row, *, system: bool, slow: bool) -> None:
-            """Write the columns of the groups that are due into the row."""
-
-        def processes(self) -> list[tuple[object, ...]]:
-            """The list of processes, in the order of PROCESS_FIELDS."""
-
-        def take_notes(self) -> list[tuple[str, str]]:
-            """What could not be recorded and why, each thing once."""
-
-        def target_gone(self) -> bool:
-            """Whether the root of the tree has ended."""
-
-
-SYSTEM_EVERY_NS = 1_000_000_000
-SLOW_EVERY_NS = 5_000_000_000
-# A recording that has just begun reads the slow group sooner, so that short runs have it too:
-# at 0, then whenever its age has doubled, from half a second on.
-SLOW_SOONEST_NS = 500_000_000
-
-_METRICS: tuple[Metric, ...] = RAW_METRICS
-FRONT = len(TICK_METRICS) + len(FAST_METRICS)
-"""Columns that every tick fills; the table of metrics begins with them."""
-
-
-class Ticker:
-    """Takes ticks: reads the groups that are due and appends them to the journal.
-
-    clock: anything with the methods of sampling.clock.Clock; t_ns counts from its construction.
-    """
-
-    def __init__(
-        self, sampler: Sampler, journal: JournalWriter, clock: Clock, interval_ns: int
-    ) -> None:
-        self.sampler = sampler
-        self.journal = journal
-        self.clock = clock
-        self.start_boottime_ns = clock.boottime_ns()
-        self.started_at_us = clock.wall_us()
-        self.deadlines = Deadlines(clock.monotonic_ns(), interval_ns)
-        self.row: Row = []
-        self._blank_front = journal.blank[:FRONT]
-        self.t_ns = 0
-        self._asleep_ns = self.start_boottime_ns - clock.monotonic_ns()
-        self._next_system_ns = 0
-        self._next_slow_ns = 0
-        self.start_cpu_ns = clock.cpu_ns()
-        self._cpu_ns = self.start_cpu_ns // 1000 * 1000
-
-    def tick(self, *, last: bool = False) -> None:
-        """Take one tick now. last: also read the system group, so that the end is seen whole.
-
-        Raises RecordingStopped when the journal cannot be written.
-        """
-        clock = self.clock
-        monotonic_ns, boottime_ns, wall_us = clock.now()
-        late_ns, missed = self.deadlines.arrive(monotonic_ns)
-        t_ns = boottime_ns - self.start_boottime_ns
-        if t_ns <= self.t_ns and self.journal.sequence:
-            t_ns = self.t_ns + 1  # two readings within the clock's step
-        self.t_ns = t_ns
-        asleep_ns = boottime_ns - monotonic_ns
-        suspended_ns = asleep_ns - self._asleep_ns
-        # the two clocks are read one after the other: microseconds between them are not sleep
-        if suspended_ns < 1_000_000:
-            suspended_ns = 0
-        else:
-            self._asleep_ns = asleep_ns
-        system = last or t_ns >= self._next_system_ns
-        slow = t_ns >= self._next_slow_ns
-        if system:
-            self._next_system_ns = t_ns + SYSTEM_EVERY_NS - self.deadlines.interval_ns // 2
-        if slow:
-            wait = min(SLOW_EVERY_NS, max(SLOW_SOONEST_NS, t_ns))
-            self._next_slow_ns = t_ns + wait - self.deadlines.interval_ns // 2
-        row = self.row
-        whole = system or slow
-        row[:] = self.journal.blank if whole else self._blank_front
-        self.sampler.read(row, system=system, slow=slow)
-        cpu_ns = clock.cpu_ns()
-        row[0] = t_ns
-        row[1] = wall_us
-        row[2] = suspended_ns
-        # whole microseconds: what lies below is the clocks' noise, and noise does not compress
-        row[3] = late_ns // 1000 * 1000
-        row[4] = missed
-        cpu_ns = cpu_ns // 1000 * 1000
-        row[5] = cpu_ns - self._cpu_ns
-        row[6] = 0
-        self._cpu_ns = cpu_ns
-        frames: Sequence[bytes] = ()
-        if system:
-            frames = [note_frame(f"missing.{n}", r) for n, r in self.sampler.take_notes()]
-            if slow:
-                frames.append(processes_frame(self.sampler.processes()))
-            if self.journal.is_lost():
-                raise RecordingStopped(
-                    f"recording stopped: {printable(self.journal.directory)} was removed meanwhile"
-                )
-        self.journal.append(row, frames, whole=whole)
+    from collections.abc import Mapping
 
 
 class Recorder:
     """One recording from the first tick to the sealed file. Options are those of `record`."""
 
-    def __init__(self, options: dict[str, str]) -> None:
+    def __init__(self, options: Mapping[str, str]) -> None:
         self.journal_path = options["journal"]
         self.output = options["output"]
         self.pid = int(options["pid"])
         self.child = options["mode"] == "command"
         self.interval_ns = int(options["interval_ns"])
         self.duration_ns = int(options["duration_ns"]) if options["duration_ns"] else None
+        self.keep_ns = int(options["keep_ns"]) if options["keep_ns"] else None
+        self.budget = float(options["budget"]) if options["budget"] else None
+        self.follow_daemons = options["follow_daemons"] == "1"
         self.force = options["force"] == "1"
         self.quiet = options["quiet"] == "1"
         self.command = options["command"]
@@ -165,9 +63,13 @@ class Recorder:
         self.stop_reason = ""
         self._clock = Clock()
         self._status: int | None = None
+        self._exit_cpu_ns = 0
+        self._following = False
         self._pidfd = -1
         self._wake_fd = -1
         self._root: str = options["root"]
+        self._copies = 0
+        self._copying: dict[int, str] = {}
 
     def run(self) -> int:
         """Record, seal, and return the exit code."""
@@ -177,7 +79,7 @@ class Recorder:
         if self.child and (failure := self._start_command()):
             return failure
         trouble: PerfkitError | None = None
-        journal = JournalWriter(self.journal_path, _METRICS, front=FRONT)
+        journal = JournalWriter(self.journal_path, RAW_METRICS, front=FRONT)
         try:
             sampler = LinuxSampler(self.pid, adopter=os.getpid() if self.child else 0)
         except PerfkitError as error:
@@ -197,7 +99,7 @@ class Recorder:
         if trouble is not None:
             self._say(str(trouble))
         if self.child:
-            self._wait_for_command(journal if trouble is None else None)
+            self._wait_for_command()
         if trouble is None:
             self._finish_journal(journal)
         sealed = self._seal()
@@ -208,7 +110,9 @@ class Recorder:
     # ── recording ──
 
     def _record(self, sampler: LinuxSampler, journal: JournalWriter) -> None:
-        ticker = self._ticker = Ticker(sampler, journal, self._clock, self.interval_ns)
+        pace = Pace(self.interval_ns, self.budget)
+        ticker = self._ticker = Ticker(sampler, journal, self._clock, pace, self.keep_ns)
+        self._sampler = sampler
         journal.note("target_pid", str(self.pid))
         journal.note("start_boottime_ns", str(ticker.start_boottime_ns))
         journal.note("started_at_us", str(ticker.started_at_us))
@@ -224,7 +128,11 @@ class Recorder:
             if last:
                 return
             if self._pidfd < 0 and sampler.target_gone():
-                self.stop_reason = "the target exited"
+                self._target_ended()
+                if self.stop_reason:
+                    return
+            if self._following and not sampler.tree.members:
+                self.stop_reason = "the last process of the tree exited"
                 return
             if (
                 self.duration_ns is not None
@@ -232,6 +140,8 @@ class Recorder:
             ):
                 self.stop_reason = "--duration was reached"
                 return
+            if self._copying:
+                self._reap_copies()
             self._wait(ticker.deadlines)
 
     def _wait(self, deadlines: Deadlines) -> None:
@@ -239,8 +149,8 @@ class Recorder:
 
         `select` takes microseconds; `poll` would round up to a millisecond and miss slots.
         """
-        watched = [self._wake_fd] if self._pidfd < 0 else [self._wake_fd, self._pidfd]
         while not self.stop_reason:
+            watched = [self._wake_fd] if self._pidfd < 0 else [self._wake_fd, self._pidfd]
             remaining = deadlines.next_ns - self._clock.monotonic_ns()
             if remaining <= 0:
                 return
@@ -248,9 +158,21 @@ class Recorder:
             if not ready:
                 return
             if self._pidfd in ready:
-                self.stop_reason = "the target exited"
+                self._target_ended()
             if self._wake_fd in ready:
                 self._take_signals(os.read(self._wake_fd, 64))
+
+    def _target_ended(self) -> None:
+        """End the recording with the target, or go on with the daemons it has left behind."""
+        if not self.follow_daemons:
+            self.stop_reason = "the target exited"
+            return
+        self._following = True
+        if self._pidfd >= 0:
+            os.close(self._pidfd)
+            self._pidfd = -1
+        self._sampler.tree.read(self._ticker.row)
+        self._reap(os.WNOHANG)
 
     # ── signals ──
 
@@ -266,12 +188,15 @@ class Recorder:
         signal.signal(signal.SIGTERM, _noted)
         if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
             signal.signal(signal.SIGHUP, _noted)
+        signal.signal(signal.SIGUSR1, _noted)
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 
     def _take_signals(self, numbers: bytes) -> None:
         for number in numbers:
-            if self.child:
+            if number == signal.SIGUSR1:
+                self._copy()
+            elif self.child:
                 self._forward(number)
             else:
                 names = {signal.SIGINT: "SIGINT", signal.SIGTERM: "SIGTERM"}
@@ -302,16 +227,19 @@ class Recorder:
         except (AttributeError, OSError):
             self._pidfd = -1  # before Linux 5.3: every tick looks whether the target is there
 
-    def _wait_for_command(self, journal: JournalWriter | None) -> None:
+    def _reap(self, flags: int) -> None:
+        """Take CMD's status if it has ended, and what the kernel says of its CPU time."""
+        pid, status, usage = os.wait4(self.pid, flags)
+        if pid:
+            self._status = status
+            self._exit_cpu_ns = int((usage.ru_utime + usage.ru_stime) * 1e9)
+
+    def _wait_for_command(self) -> None:
         """Wait until CMD has ended, forwarding signals, whatever became of the recording."""
         watched = [self._wake_fd] if self._pidfd < 0 else [self._wake_fd, self._pidfd]
         while self._status is None:
-            pid, status, usage = os.wait4(self.pid, os.WNOHANG)
-            if pid:
-                self._status = status
-                if journal is not None:
-                    cpu_ns = int((usage.ru_utime + usage.ru_stime) * 1e9)
-                    journal.note("exit_cpu_ns", str(cpu_ns))
+            self._reap(os.WNOHANG)
+            if self._status is not None:
                 return
             ready, _, _ = select.select(watched, (), (), 1.0)
             if self._wake_fd in ready:
@@ -333,6 +261,7 @@ class Recorder:
             elapsed = self._clock.boottime_ns() - self._ticker.start_boottime_ns
             journal.note("duration_ns", str(elapsed))
             if self._status is not None:
+                journal.note("exit_cpu_ns", str(self._exit_cpu_ns))
                 if os.WIFSIGNALED(self._status):
                     journal.note("exit_signal", str(os.WTERMSIG(self._status)))
                 else:
@@ -344,20 +273,10 @@ class Recorder:
     def _seal(self) -> bool:
         """Seal in a process of its own, which may be large; the recorder stays small."""
         os.close(self.lock_fd)  # from here on the journal belongs to whoever seals it
-        code = (
-            f"import sys; sys.path.append({self._root!r}); "
-            "from perfkit.workflows.seal import main; main()"
-        )
-        arguments = [sys.executable, "-P", "-c", code, self.journal_path, self.output]
-        if self.force:
-            arguments.append("--force")
-        try:
-            pid = os.posix_spawn(sys.executable, arguments, os.environ)
-        except OSError as error:
-            self._say(
-                f"cannot start sealing ({error.strerror}); seal it later with "
-                f"`perfkit recover {printable(self.journal_path)}`"
-            )
+        for copying in self._copying:
+            os.waitpid(copying, 0)
+        pid = self._start_sealing(self.output, ["--force"] if self.force else [])
+        if not pid:
             return False
         _, status = os.waitpid(pid, 0)
         if status:
@@ -371,11 +290,55 @@ class Recorder:
             self._say_where()
         return True
 
+    def _copy(self) -> None:
+        """Seal what there is so far beside the session (NAME-1.parquet, …) and go on recording."""
+        stem = self.output.removesuffix(".parquet")
+        ending = self.output[len(stem) :]
+        path = self.output
+        while os.path.lexists(path) or path == self.output:
+            self._copies += 1
+            path = f"{stem}-{self._copies}{ending}"
+        pid = self._start_sealing(path, ["--keep"])
+        if pid:
+            self._copying[pid] = path
+            self._sampler.tree.strangers.add(pid)
+
+    def _reap_copies(self) -> None:
+        for pid in list(self._copying):
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                path = self._copying.pop(pid)
+                self._sampler.tree.strangers.discard(pid)
+                if not status and not self.quiet:
+                    self._say(f"a copy of the recording so far is in {printable(path)}")
+
+    def _start_sealing(self, output: str, options: list[str]) -> int:
+        code = (
+            f"import sys; sys.path.append({self._root!r}); "
+            "from perfkit.workflows.seal import main; main()"
+        )
+        words = [sys.executable, "-P", "-c", code, self.journal_path, output, *options]
+        try:
+            return os.posix_spawn(sys.executable, words, os.environ)
+        except OSError as error:
+            self._say(
+                f"cannot start sealing ({error.strerror}); seal it later with "
+                f"`perfkit recover {printable(self.journal_path)}`"
+            )
+            return 0
+
     def _say_where(self) -> None:
         path = printable(self.output)
         size = os.stat(self.output).st_size
         ticks = self._ticker.journal.sequence
         seconds = self._ticker.t_ns / 1e9
+        longest_ns = max((interval for _, interval in self._ticker.pace.changes), default=0)
+        if longest_ns > self.interval_ns and self.budget is not None:
+            self._say(
+                f"the interval grew from {self.interval_ns / 1e6:g} ms up to "
+                f"{longest_ns / 1e6:.0f} ms to stay within {100 * self.budget:g} % of a core; "
+                "--budget allows more, --no-adaptive pins it"
+            )
         self._say(
             f"{ticks} ticks in {seconds:.1f} s, {path} ({size / 1000:.0f} kB); "
             f"next: perfkit analyze {path}"

@@ -187,8 +187,11 @@ class SamplerOfCosts:
     def __init__(self, clock: ClockOfLoops) -> None:
         self.clock = clock
 
-    def read(self, row: list[int | float], *, system: bool, slow: bool) -> None:
+    def read(
+        self, row: list[int | float], *, system: bool, slow: bool, may_go_on: object
+    ) -> bool:
         self.clock.work(100 + 400 * system + 700 * slow)
+        return slow
 
     def processes(self) -> list[tuple[object, ...]]:
         self.clock.work(50)
@@ -213,7 +216,7 @@ def test_the_parts_of_a_tick_are_told_apart_by_the_kinds_of_ticks() -> None:
     parts: Any = PartsOfTicks(SamplerOfCosts(clock), JournalOfCosts(clock), clock)  # type: ignore[arg-type]
     parts.counting = True
     for system, slow in ((False, False), (True, False), (True, True), (False, False)):
-        parts.read([], system=system, slow=slow)
+        parts.read([], system=system, slow=slow, may_go_on=None)
         if slow:
             parts.processes()
         parts.append([])
@@ -231,7 +234,7 @@ def test_a_group_that_is_never_read_alone_has_no_figure() -> None:
     clock = ClockOfLoops()
     parts: Any = PartsOfTicks(SamplerOfCosts(clock), JournalOfCosts(clock), clock)  # type: ignore[arg-type]
     parts.counting = True
-    parts.read([], system=True, slow=False)
+    parts.read([], system=True, slow=False, may_go_on=None)
 
     assert set(parts.groups_ns()) == {"write_ns"}
 

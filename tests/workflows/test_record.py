@@ -188,7 +188,7 @@ def test_a_signal_ends_a_recording_by_pid_and_seals_it(
     """The target goes on; the file says why the recording stopped."""
     target = processes.start(["sleep", "60"])
     recorder = processes.start(
-        perfkit_command("record", "--pid", str(target.pid), "-o", "s.parquet", "-i", "1ms"),
+        perfkit_command("record", "--pid", str(target.pid), "-o", "s.parquet", "--no-adaptive", "-i", "1ms"),
         cwd=tmp_path,
         stderr=subprocess.PIPE,
     )
@@ -333,7 +333,7 @@ def test_daemons_of_the_command_are_adopted_and_counted(perfkit: Any, tmp_path: 
 def test_no_counter_ever_falls(perfkit: Any, tmp_path: Path) -> None:
     """Processes that come and go take nothing back."""
     script = "for i in 1 2 3 4 5 6; do sh -c 'x=0; while [ $x -lt 20000 ]; do x=$((x+1)); done' & done; wait"
-    perfkit("record", "-q", "-i", "5ms", "-o", "s.parquet", "--", "sh", "-c", script)
+    perfkit("record", "-q", "--no-adaptive", "-i", "5ms", "-o", "s.parquet", "--", "sh", "-c", script)
     recording = open_recording(tmp_path / "s.parquet")
     counters = [m.name for m in recording.metrics if m.kind == "counter" and m.scope == "target"]
     for name, values in columns(recording.path, *counters).items():
@@ -343,7 +343,7 @@ def test_no_counter_ever_falls(perfkit: Any, tmp_path: Path) -> None:
 
 def test_ticks_are_in_order_and_tell_their_own_cost(perfkit: Any, tmp_path: Path) -> None:
     """t_ns rises strictly; every tick carries its lateness and what it cost."""
-    perfkit("record", "-q", "-i", "10ms", "-o", "s.parquet", "--", "sleep", "0.3")
+    perfkit("record", "-q", "--no-adaptive", "-i", "10ms", "-o", "s.parquet", "--", "sleep", "0.3")
     found = columns(
         tmp_path / "s.parquet", "t_ns", "tick_late_ns", "sampler_cost_ns", "ticks_missed"
     )
@@ -369,7 +369,7 @@ def test_kill_9_at_any_moment_loses_at_most_the_tick_in_flight(
         output = tmp_path / f"{attempt}.parquet"
         journal = tmp_path / f"{attempt}.parquet.partial"
         recorder = subprocess.Popen(
-            perfkit_command("record", "-q", "-i", "1ms", "--pid", str(target.pid), "-o", output)
+            perfkit_command("record", "-q", "--no-adaptive", "-i", "1ms", "--pid", str(target.pid), "-o", output)
         )
         while not (journal / "000000.frames").exists():
             time.sleep(0.0005)
@@ -397,7 +397,7 @@ def test_a_reader_sees_a_recording_in_progress(
     """A live journal is read as it stands, and says that it is live; recover leaves it alone."""
     target = processes.start(["sleep", "60"])
     processes.start(
-        perfkit_command("record", "-q", "-i", "2ms", "--pid", str(target.pid), "-o", "s.parquet"),
+        perfkit_command("record", "-q", "--no-adaptive", "-i", "2ms", "--pid", str(target.pid), "-o", "s.parquet"),
         cwd=tmp_path,
     )
     journal = tmp_path / "s.parquet.partial"
@@ -453,7 +453,7 @@ def test_a_disk_that_fills_stops_the_recording_and_loses_nothing(
     """RLIMIT_FSIZE stands in for the disk: one sentence says so, and what was written is sealed."""
     target = processes.start(["sleep", "60"])
     done = perfkit(
-        "record", "-i", "1ms", "-d", "20s", "--pid", str(target.pid), "-o", "s.parquet",
+        "record", "--no-adaptive", "-i", "1ms", "-d", "20s", "--pid", str(target.pid), "-o", "s.parquet",
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000)),
     )  # fmt: skip
     assert done.returncode == 5
@@ -466,7 +466,7 @@ def test_a_disk_that_fills_stops_the_recording_and_loses_nothing(
 def test_a_disk_that_fills_does_not_hurt_the_command(perfkit: Any, tmp_path: Path) -> None:
     """Its exit code wins, and it runs to its end."""
     done = perfkit(
-        "record", "-i", "1ms", "-o", "s.parquet", "--", "sh", "-c", "sleep 2; exit 8",
+        "record", "--no-adaptive", "-i", "1ms", "-o", "s.parquet", "--", "sh", "-c", "sleep 2; exit 8",
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000)),
     )  # fmt: skip
     assert done.returncode == 8
