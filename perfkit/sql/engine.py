@@ -38,6 +38,8 @@ TIMEOUT_S = 30.0
 MOST_ROWS = 5_000_000
 """More rows than this are no answer to a question; they would only fill the memory."""
 
+LONGEST_QUERY = 100_000
+
 # What the views themselves name.
 _ALWAYS = ("t_ns", "end_ns", "processes", "duration_s")
 _RESULT_BYTES = 1 << 30  # what a query's process may grow by beyond DuckDB's own limit
@@ -171,6 +173,10 @@ class Database:
             raise UnusableInput(f"{kind} is not available here: {_READ_ONLY}; give one SELECT")
 
     def _statement_kinds(self, sql: str) -> list[str]:
+        if len(sql) > LONGEST_QUERY:
+            raise UnusableInput(
+                f"the query is longer than {LONGEST_QUERY:,} characters; shorten it"
+            )
         try:
             sql.encode()
         except UnicodeEncodeError:
@@ -292,6 +298,8 @@ class Database:
             return UnusableInput(f"{_READ_ONLY} ({line})")
         if "read-only mode" in text:
             return UnusableInput(f"{_READ_ONLY}; give one SELECT")
+        if "max_expression_depth" in text:
+            return UnusableInput("the query is nested too deeply; break it up by WITH")
         if "'pytz'" in text:
             return UnusableInput(
                 "the query returns a time with a time zone; cast it: column::TIMESTAMP"

@@ -16,7 +16,8 @@ from itertools import pairwise
 _TOKEN = re.compile(
     r"""
       (?P<comment> --[^\n]* | /\*(?:.|\n)*?(?:\*/|\Z) )
-    | (?P<string>  [eE]'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' | \$(?P<tag>\w*)\$(?:.|\n)*?\$(?P=tag)\$ )
+    | (?P<string>  [eE]'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' )
+    | (?P<dollar>  \$(?:[^\W\d]\w*)?\$ )
     | (?P<quoted>  "(?:[^"]|"")*" )
     | (?P<word>    [^\W\d][\w$]* )
     | (?P<number>  \d[\w.]* )
@@ -97,9 +98,15 @@ NOTHING = Mentions(frozenset(), frozenset(), False, False, False)
 
 def tokens(sql: str) -> Iterator[Token]:
     """The tokens of a query, comments and spaces left out. Never fails, whatever the text."""
-    for match in _TOKEN.finditer(sql):
-        kind = match.lastgroup if match.lastgroup != "tag" else "string"
-        text = match.group()
+    position = 0
+    while match := _TOKEN.search(sql, position):
+        kind, text, position = match.lastgroup, match.group(), match.end()
+        if kind == "dollar":  # a string up to the same tag; without one, two symbols
+            end = sql.find(text, position)
+            if end >= 0:
+                position = end + len(text)
+                yield Token("string", sql[match.start() : position], match.start())
+            continue
         if kind == "comment" or kind is None:
             continue
         if kind == "quoted":

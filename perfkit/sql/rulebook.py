@@ -23,7 +23,7 @@ RULES_DIR = Path(__file__).with_name("rules")
 MOST_INSIGHTS = 20
 """A rule that has more to say than this has not been thought through."""
 
-_LARGEST_FILE_BYTES = 1 << 20
+_LARGEST_FILE_BYTES = 64 << 10
 _STATISTICS = ("_mean", "_min", "_max", "_last", "_count")
 
 Evidence = Mapping[str, float | int | str | None]

@@ -325,7 +325,9 @@ class TestWrongQueries:
             ("SELECT nonsense(x) FROM ticks", "nonsense"),
             ("SELECT 'a'::INTEGER", "cannot be answered"),
             ("SELECT max(x) FROM ticks GROUP BY", "no valid SQL"),
-            ("SELECT \ud800", ""),
+            (f"SELECT {'(' * 5000}1{')' * 5000}", "nested too deeply"),
+            (f"SELECT {'1+' * 60_000}1", "longer than 100,000 characters"),
+            ("SELECT \ud800", "half a character"),
             ("SELECT \x00", ""),
         ],
     )

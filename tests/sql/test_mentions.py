@@ -21,6 +21,7 @@ from perfkit.sql.mentions import mentions, tokens
         (r"SELECT E'\' rss_bytes' FROM ticks", {"ticks"}, {"rss_bytes"}),
         ("SELECT $$ rss_bytes $$ FROM ticks", {"ticks"}, {"rss_bytes"}),
         ("SELECT $a$ $$ rss_bytes $a$, cpu FROM ticks", {"cpu"}, {"rss_bytes"}),
+        ("SELECT $a$ rss_bytes FROM ticks", {"rss_bytes", "ticks"}, set()),
         ("SELECT 1 -- rss_bytes\nFROM ticks", {"ticks"}, {"rss_bytes"}),
         ("SELECT 1 /* rss_bytes\n */ FROM ticks", {"ticks"}, {"rss_bytes"}),
         ("SELECT 1e5, x2 FROM ticks", {"x2"}, {"e5"}),

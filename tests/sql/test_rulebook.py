@@ -255,7 +255,7 @@ class TestFolders:
         (tmp_path / "f.sql").mkdir()
         (tmp_path / "g.sql").symlink_to(tmp_path / "gone")
         (tmp_path / "h.sql").symlink_to("/dev/zero")
-        (tmp_path / "i.sql").write_bytes(b"-" * (2 << 20))
+        (tmp_path / "i.sql").write_bytes(b"-" * (1 << 20))
         (tmp_path / "j\x1b[2J.sql").write_text("")
 
         found = load_rules(tmp_path)[len(load_rules()) :]
