@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import runpy
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer.main
@@ -37,12 +38,18 @@ def test_the_readme_names_every_command_and_every_option(readme: str, command: s
     assert rows, f"README.md has no row for `perfkit {command}`"
     click_command = typer.main.get_command(app).commands[command]  # type: ignore[attr-defined]
     options = [
-        max(parameter.opts, key=len)
+        _long_forms(parameter)
         for parameter in click_command.params
         if parameter.param_type_name == "option" and "--help" not in parameter.opts
     ]
 
-    assert [option for option in options if option not in rows] == []
+    assert [forms for forms in options if not any(form in rows for form in forms)] == []
+
+
+def _long_forms(parameter: Any) -> list[str]:
+    """An option's spelled-out names, `--no-x` included; an on/off pair is named by either."""
+    forms = [*parameter.opts, *parameter.secondary_opts]
+    return [form for form in forms if form.startswith("--")]
 
 
 def test_the_readme_explains_every_exit_code(readme: str) -> None:

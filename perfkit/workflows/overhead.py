@@ -264,7 +264,9 @@ def _ended(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]
 def _record(pid: int, interval_ns: int, seconds: float, session: Path) -> subprocess.Popen[bytes]:
     code = f"import sys; sys.path.append({_root()!r}); from perfkit.cli import main; main()"
     words = [sys.executable, "-P", "-c", code, "record", "--quiet", "--pid", str(pid)]
-    words += ["--interval", f"{interval_ns}ns", "--duration", f"{seconds}s", "-o", str(session)]
+    # pinned: a recorder that reads less often to keep its budget would measure something else
+    words += ["--no-adaptive", "--interval", f"{interval_ns}ns", "--duration", f"{seconds}s"]
+    words += ["-o", str(session)]
     return subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
