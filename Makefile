@@ -22,7 +22,10 @@ test: $(VENV)/.test
 	$(BIN)/python -m pytest -n $(WORKERS)
 
 demo: $(VENV)/.installed
-	$(BIN)/perfkit record --force -o demo.parquet -- $(BIN)/python examples/workload.py
+	@# Half a minute: below that, growth cannot be told from start-up.
+	$(BIN)/python examples/workload.py 34 & workload=$$!; \
+	$(BIN)/perfkit record --pid $$workload --duration 32s --force -o demo.parquet; \
+	code=$$?; wait $$workload; exit $$code
 	$(BIN)/perfkit analyze demo.parquet
 
 lint: $(VENV)/.test
