@@ -187,9 +187,7 @@ class SamplerOfCosts:
     def __init__(self, clock: ClockOfLoops) -> None:
         self.clock = clock
 
-    def read(
-        self, row: list[int | float], *, system: bool, slow: bool, may_go_on: object
-    ) -> bool:
+    def read(self, row: list[int | float], *, system: bool, slow: bool, may_go_on: object) -> bool:
         self.clock.work(100 + 400 * system + 700 * slow)
         return slow
 

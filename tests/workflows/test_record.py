@@ -188,7 +188,9 @@ def test_a_signal_ends_a_recording_by_pid_and_seals_it(
     """The target goes on; the file says why the recording stopped."""
     target = processes.start(["sleep", "60"])
     recorder = processes.start(
-        perfkit_command("record", "--pid", str(target.pid), "-o", "s.parquet", "--no-adaptive", "-i", "1ms"),
+        perfkit_command(
+            "record", "--pid", str(target.pid), "-o", "s.parquet", "--no-adaptive", "-i", "1ms"
+        ),
         cwd=tmp_path,
         stderr=subprocess.PIPE,
     )
@@ -333,7 +335,9 @@ def test_daemons_of_the_command_are_adopted_and_counted(perfkit: Any, tmp_path: 
 def test_no_counter_ever_falls(perfkit: Any, tmp_path: Path) -> None:
     """Processes that come and go take nothing back."""
     script = "for i in 1 2 3 4 5 6; do sh -c 'x=0; while [ $x -lt 20000 ]; do x=$((x+1)); done' & done; wait"
-    perfkit("record", "-q", "--no-adaptive", "-i", "5ms", "-o", "s.parquet", "--", "sh", "-c", script)
+    perfkit(
+        "record", "-q", "--no-adaptive", "-i", "5ms", "-o", "s.parquet", "--", "sh", "-c", script
+    )
     recording = open_recording(tmp_path / "s.parquet")
     counters = [m.name for m in recording.metrics if m.kind == "counter" and m.scope == "target"]
     for name, values in columns(recording.path, *counters).items():
@@ -369,7 +373,9 @@ def test_kill_9_at_any_moment_loses_at_most_the_tick_in_flight(
         output = tmp_path / f"{attempt}.parquet"
         journal = tmp_path / f"{attempt}.parquet.partial"
         recorder = subprocess.Popen(
-            perfkit_command("record", "-q", "--no-adaptive", "-i", "1ms", "--pid", str(target.pid), "-o", output)
+            perfkit_command(
+                "record", "-q", "--no-adaptive", "-i", "1ms", "--pid", str(target.pid), "-o", output
+            )
         )
         while not (journal / "000000.frames").exists():
             time.sleep(0.0005)
@@ -397,7 +403,17 @@ def test_a_reader_sees_a_recording_in_progress(
     """A live journal is read as it stands, and says that it is live; recover leaves it alone."""
     target = processes.start(["sleep", "60"])
     processes.start(
-        perfkit_command("record", "-q", "--no-adaptive", "-i", "2ms", "--pid", str(target.pid), "-o", "s.parquet"),
+        perfkit_command(
+            "record",
+            "-q",
+            "--no-adaptive",
+            "-i",
+            "2ms",
+            "--pid",
+            str(target.pid),
+            "-o",
+            "s.parquet",
+        ),
         cwd=tmp_path,
     )
     journal = tmp_path / "s.parquet.partial"
