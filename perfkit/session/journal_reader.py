@@ -57,7 +57,6 @@ _HEADER_LIMIT = 2**20
 _WORD = 8
 _TRANSPOSE_ROWS = 256  # rows copied at a time, so that a stripe stays in the processor's cache
 _FRAME_START = re.compile(b"[PNE]\0\0\0")
-_LENGTH = struct.Struct("<H")
 _TEXT_FIELDS = tuple(name for name, kind, _ in PROCESS_FIELDS if kind == BYTES)
 _INTEGER_FIELDS = tuple(name for name, kind, _ in PROCESS_FIELDS if kind != BYTES)
 _PROCESS_NAMES = (*_INTEGER_FIELDS, *_TEXT_FIELDS)
@@ -224,8 +223,8 @@ class JournalSource:
         count = len(words)
         covered = size - TICK_TAIL.size
         sums = words[:, covered // _WORD].astype(np.uint64) & 0xFFFFFFFF
-        records = struct.Struct(f"{covered}s{TICK_TAIL.size}x").iter_unpack(data)
-        computed = [crc32(record) for (record,) in records]
+        bodies = np.dtype({"names": ["body"], "formats": [f"V{covered}"], "itemsize": size})
+        computed = list(map(crc32, np.frombuffer(data, bodies)["body"].tolist()))
         intact = sums == np.array(computed, np.uint64)
         if intact.all():  # as nearly always: no copy of the segment then
             return words, 0
@@ -397,11 +396,10 @@ def _process_entries(payload: bytes) -> list[ProcessEntry] | None:
             if NULL_INTEGER in values:
                 values = [None if value == NULL_INTEGER else value for value in values]
             for _ in _TEXT_FIELDS:
-                (length,) = _LENGTH.unpack_from(payload, at)
-                at += _LENGTH.size
-                values.append(payload[at : at + length].decode("utf-8", "backslashreplace"))
-                at += length
+                end = at + 2 + (payload[at] | payload[at + 1] << 8)
+                values.append(payload[at + 2 : end].decode("utf-8", "backslashreplace"))
+                at = end
             entries.append(dict(zip(_PROCESS_NAMES, values, strict=True)))
-    except struct.error:
+    except (struct.error, IndexError):
         return None
     return entries
