@@ -19,7 +19,7 @@ import difflib
 import os
 import re
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -44,6 +44,7 @@ LONGEST_QUERY = 100_000
 _ALWAYS = ("t_ns", "end_ns", "processes", "duration_s")
 _RESULT_BYTES = 1 << 30  # what a query's process may grow by beyond DuckDB's own limit
 _BATCH_ROWS = 10_000
+_AT_ONCE = 2
 
 # They read addresses or further SQL from their arguments, past the checks of this module.
 _REFUSED_CALLS = frozenset(
@@ -87,6 +88,13 @@ class QueryResult:
     rows: list[tuple[Any, ...]]
 
 
+Answer = QueryResult | BaseException
+
+_EXPLAINED = (UnusableInput, duckdb.Error, MemoryError, OverflowError, TimeoutError, ValueError)
+"""What a query can end in through no fault of ours."""
+_OUT_OF_MEMORY = (MemoryError, duckdb.OutOfMemoryException)
+
+
 class Database:
     """Views over the given tables: `ticks`, `periods`, `processes`, `session` and `events`.
 
@@ -105,7 +113,7 @@ class Database:
         self._tables = dict(tables)
         self._memory_limit_bytes = memory_limit_bytes
         self._timeout_s = timeout_s
-        self._worker: Worker[QueryResult] | None = None
+        self._workers: list[Worker[QueryResult]] = []
         self._loaded: dict[str, frozenset[str]] = {}
         self._carried: frozenset[str] = frozenset()
         self._connection = _connect(memory_limit_bytes)
@@ -132,27 +140,38 @@ class Database:
         Raises UnusableInput, one sentence: for wrong SQL, for anything but reading the views, for a
         query that takes longer or needs more memory than it may, or returns over `most_rows` rows.
         """
-        self._admit(sql)
-        wanted = mentions(sql)
-        if refused := sorted(wanted.calls & _REFUSED_CALLS):
-            raise UnusableInput(f"{refused[0]}() is not available here: {_READ_ONLY}")
-        self._load(wanted)
-        try:
-            return self._run(sql, most_rows)
-        except (duckdb.BinderException, duckdb.CatalogException) as error:
-            if not self._load_what_was_missed(wanted, str(error)):
-                raise self._explained(error, wanted) from None
-        except (duckdb.Error, MemoryError, OverflowError, ValueError) as error:
-            raise self._explained(error, wanted) from None
-        try:
-            return self._run(sql, most_rows)
-        except (duckdb.Error, MemoryError, OverflowError, ValueError) as error:
-            raise self._explained(error, wanted) from None
+        (outcome,) = self.query_all([sql], most_rows=most_rows)
+        if isinstance(outcome, UnusableInput):
+            raise outcome
+        return outcome
+
+    def query_all(
+        self, queries: Sequence[str], *, most_rows: int = MOST_ROWS
+    ) -> list[QueryResult | UnusableInput]:
+        """What `query` would return or raise for each, in their order; two run at a time.
+
+        Most of the time of a query over a short session is DuckDB's planning, on one core.
+        """
+        outcomes: dict[int, QueryResult | UnusableInput] = {}
+        for index, sql in enumerate(queries):
+            try:
+                self._admit(sql)
+                self._load(mentions(sql))
+            except UnusableInput as error:
+                outcomes[index] = error
+        asked = [index for index in range(len(queries)) if index not in outcomes]
+        answers = self._run([queries[index] for index in asked], most_rows)
+        for index, answer in zip(asked, answers, strict=True):
+            if len(asked) > 1 and isinstance(answer, _OUT_OF_MEMORY):
+                # It may have been the one beside it that took the memory.
+                (answer,) = self._run([queries[index]], most_rows)
+            outcomes[index] = self._told(queries[index], answer, most_rows)
+        return [outcomes[index] for index in range(len(queries))]
 
     def close(self) -> None:
         """Let go of the memory. A database that is closed answers no more."""
-        if self._worker is not None:
-            self._worker.end()
+        for worker in self._workers:
+            worker.end()
         self._connection.close()
 
     # ── admitting ──
@@ -171,6 +190,8 @@ class Database:
         if kinds != ["SELECT"]:
             kind = printable(kinds[0].replace("_", " "), 20) if kinds else "this statement"
             raise UnusableInput(f"{kind} is not available here: {_READ_ONLY}; give one SELECT")
+        if refused := sorted(mentions(sql).calls & _REFUSED_CALLS):
+            raise UnusableInput(f"{refused[0]}() is not available here: {_READ_ONLY}")
 
     def _statement_kinds(self, sql: str) -> list[str]:
         if len(sql) > LONGEST_QUERY:
@@ -261,24 +282,51 @@ class Database:
 
     # ── running ──
 
-    def _run(self, sql: str, most_rows: int) -> QueryResult:
-        """Run in a thread of its own, so that not even an uninterruptible function holds us up."""
-        if self._worker is None or not self._worker.usable:
-            self._worker = Worker()
-        cursor = self._connection.cursor()
-        deadline = time.monotonic() + self._timeout_s
+    def _run(self, queries: Sequence[str], most_rows: int) -> list[Answer]:
+        """What comes of each query, in threads: no uninterruptible function holds us up."""
+        answers: list[Answer] = []
+        width = min(len(queries), _AT_ONCE)
+        self._workers += [Worker() for _ in range(width - len(self._workers))]
         with _memory_cap(self._memory_limit_bytes + _RESULT_BYTES):
-            outcome = self._worker.call(
-                lambda: _fetch(cursor, sql, most_rows, deadline), cursor.interrupt, self._timeout_s
-            )
-        if outcome is None or isinstance(outcome, duckdb.InterruptException | TimeoutError):
-            raise UnusableInput(
-                f"the query was stopped after {self._timeout_s:g} s; "
-                "narrow it by a WHERE on t_ns or by fewer joins"
-            )
-        if isinstance(outcome, BaseException):
-            raise outcome
-        return outcome
+            try:
+                for index in range(len(queries) + width):
+                    slot = index % width
+                    if index >= width:
+                        answers.append(self._workers[slot].finish(self._timeout_s))
+                        if not self._workers[slot].usable:
+                            self._workers[slot] = Worker()
+                    if index < len(queries):
+                        self._start(self._workers[slot], queries[index], most_rows)
+            except BaseException:  # Ctrl-C: leave nothing running
+                for worker in self._workers:
+                    worker.cancel()
+                raise
+        return answers
+
+    def _start(self, worker: Worker[QueryResult], sql: str, most_rows: int) -> None:
+        cursor = self._connection.cursor()
+
+        def interrupt() -> None:
+            with contextlib.suppress(duckdb.Error):  # closed in this moment
+                cursor.interrupt()
+
+        worker.start(lambda: _fetch(cursor, sql, most_rows, self._timeout_s), interrupt)
+
+    def _told(self, sql: str, answer: Answer, most_rows: int) -> QueryResult | UnusableInput:
+        """The rows, or the sentence; a query that named more than was seen is asked once more."""
+        wanted = mentions(sql)
+        try:
+            if isinstance(
+                answer, duckdb.BinderException | duckdb.CatalogException
+            ) and self._load_what_was_missed(wanted, str(answer)):
+                (answer,) = self._run([sql], most_rows)
+        except UnusableInput as error:
+            return error
+        if isinstance(answer, _EXPLAINED):
+            return self._explained(answer, wanted)
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
 
     # ── explaining ──
 
@@ -288,7 +336,12 @@ class Database:
         line = _first_line(text)
         if isinstance(error, UnusableInput):
             return error
-        if isinstance(error, MemoryError | duckdb.OutOfMemoryException):
+        if isinstance(error, TimeoutError | duckdb.InterruptException):
+            return UnusableInput(
+                f"the query was stopped after {self._timeout_s:g} s; "
+                "narrow it by a WHERE on t_ns or by fewer joins"
+            )
+        if isinstance(error, _OUT_OF_MEMORY):
             limit = self._memory_limit_bytes >> 20
             return UnusableInput(
                 f"the query needs more than the {limit} MiB of memory it may use; "
@@ -366,8 +419,9 @@ def _registrable(loaded: Any) -> Any:
 
 
 def _fetch(
-    cursor: duckdb.DuckDBPyConnection, sql: str, most_rows: int, deadline: float
+    cursor: duckdb.DuckDBPyConnection, sql: str, most_rows: int, timeout_s: float
 ) -> QueryResult:
+    deadline = time.monotonic() + timeout_s
     cursor.execute("BEGIN TRANSACTION READ ONLY")
     try:
         cursor.execute(sql)

@@ -14,7 +14,7 @@ from typing import Any
 from perfkit.errors import UnusableInput
 from perfkit.model.insight import SEVERITIES, Insight, NotApplicable, RuleFailed, RuleOutcome
 from perfkit.model.text import printable
-from perfkit.sql.engine import Database
+from perfkit.sql.engine import Database, QueryResult
 from perfkit.sql.front_matter import PLACEHOLDER, Rule, parse_rule
 from perfkit.sql.mentions import mentions
 from perfkit.sql.views import AGE, LAST, quoted
@@ -77,6 +77,9 @@ def run_rules(
     database.prepare([counted, *(rule.sql for rule in asked if there.issuperset(needs[rule.id]))])
     filled = _filled_columns(database, counted)
     unmet = {id: tuple(name for name in names if name not in filled) for id, names in needs.items()}
+    ready = [rule for rule in asked if not unmet[rule.id]]
+    answers = database.query_all([rule.sql for rule in ready], most_rows=MOST_INSIGHTS)
+    answer_of = {rule.id: answer for rule, answer in zip(ready, answers, strict=True)}
     outcomes: list[RuleOutcome] = []
     for rule in rules:
         if isinstance(rule, RuleFailed):
@@ -84,10 +87,7 @@ def run_rules(
         elif unmet[rule.id]:
             outcomes.append(NotApplicable(rule.id, rule.title, unmet[rule.id]))
         else:
-            try:
-                outcomes += _insights(database, rule, format_value, given or {})
-            except UnusableInput as error:
-                outcomes.append(RuleFailed(rule.id, str(error)))
+            outcomes += _outcomes(rule, answer_of[rule.id], format_value, given or {})
     return outcomes
 
 
@@ -158,10 +158,20 @@ def _filled_columns(database: Database, count_query: str) -> set[str]:
     return {name for name, count in zip(counts.columns, counts.rows[0], strict=True) if count}
 
 
+def _outcomes(
+    rule: Rule, answer: QueryResult | UnusableInput, format_value: Format, given: Evidence
+) -> list[Insight] | list[RuleFailed]:
+    try:
+        if isinstance(answer, UnusableInput):
+            raise answer
+        return list(_insights(rule, answer, format_value, given))
+    except UnusableInput as error:
+        return [RuleFailed(rule.id, str(error))]
+
+
 def _insights(
-    database: Database, rule: Rule, format_value: Format, given: Evidence
+    rule: Rule, result: QueryResult, format_value: Format, given: Evidence
 ) -> Iterator[Insight]:
-    result = database.query(rule.sql, most_rows=MOST_INSIGHTS)
     for row in result.rows:
         evidence = {name: _figure(value) for name, value in zip(result.columns, row, strict=True)}
         severity = evidence.pop("severity", None) or rule.severity

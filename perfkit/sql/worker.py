@@ -33,6 +33,7 @@ class Worker(Generic[Result]):
     def __init__(self) -> None:
         self._calls: queue.SimpleQueue[Callable[[], Result] | None] = queue.SimpleQueue()
         self._outcomes: queue.SimpleQueue[Result | BaseException] = queue.SimpleQueue()
+        self._interrupt: Callable[[], None] | None = None
         self.usable = True
         thread = threading.Thread(
             target=_work, args=(self._calls, self._outcomes), name="perfkit-sql", daemon=True
@@ -41,30 +42,40 @@ class Worker(Generic[Result]):
         # A thread that still holds DuckDB's objects at exit makes its binding complain on stderr.
         self.end = weakref.finalize(self, _end, thread, self._calls)
 
-    def call(
-        self, function: Callable[[], Result], interrupt: Callable[[], None], timeout_s: float
-    ) -> Result | BaseException | None:
-        """What the function returns or raises; None if it did neither in time.
+    def start(self, function: Callable[[], Result], interrupt: Callable[[], None]) -> None:
+        """Begin to call the function; `finish` must follow before the next one.
 
-        interrupt: asks the function to stop; called again and again, since one that comes between
-        two statements is lost. If that does not help either, this worker is not `usable` any more.
+        interrupt: asks the function to stop, from another thread; never raises.
         """
+        self._interrupt = interrupt
         self._calls.put(function)
-        try:
-            return self._outcomes.get(timeout=timeout_s)
-        except queue.Empty:
-            return self._interrupted(interrupt)
-        except KeyboardInterrupt:
-            self._interrupted(interrupt)
-            raise
 
-    def _interrupted(self, interrupt: Callable[[], None]) -> Result | BaseException | None:
+    def finish(self, timeout_s: float) -> Result | BaseException:
+        """What the function returns or raises; a TimeoutError if it does neither in time."""
+        try:
+            outcome = self._outcomes.get(timeout=timeout_s)
+        except queue.Empty:
+            return self.cancel() or TimeoutError()
+        self._interrupt = None
+        return outcome
+
+    def cancel(self) -> Result | BaseException | None:
+        """Stop what was started; what comes of it, None if nothing does.
+
+        It is interrupted again and again, since an interrupt between two statements is lost. If
+        that does not help either, this worker is not `usable` any more.
+        """
+        interrupt = self._interrupt
+        if interrupt is None:
+            return None
         until = time.monotonic() + _GRACE_S
         while time.monotonic() < until:
-            with contextlib.suppress(RuntimeError):
-                interrupt()
+            interrupt()
             with contextlib.suppress(queue.Empty):
-                return self._outcomes.get(timeout=0.02)
+                outcome = self._outcomes.get(timeout=0.02)
+                self._interrupt = None
+                return outcome
+        self._interrupt = None
         self.usable = False
         self.end.detach()
         atexit.register(_silence)

@@ -520,6 +520,31 @@ class TestLimits:
 
         assert small.query("SELECT 1").rows == [(1,)]
 
+    def test_several_queries_are_answered_in_their_order(self, small: Database) -> None:
+        """Two run at a time; one that fails, waits or takes all the memory harms no other."""
+        good = [f"SELECT {number}, count(*) FROM ticks" for number in range(5)]
+        queries = [
+            *(good[0], GREEDY[1], good[1], ENDLESS[0], GREEDY[2], good[2]),
+            *(
+                "SELECT nope FROM ticks",
+                good[3],
+                "COPY ticks TO 'out'",
+                "SELECT * FROM ticks",
+                good[4],
+            ),
+        ]
+
+        outcomes = small.query_all(queries)
+
+        rows = [None if isinstance(one, UnusableInput) else one.rows for one in outcomes]
+        assert [rows[index] for index in (0, 2, 5, 7, 10)] == [[(n, 3)] for n in range(5)]
+        assert [rows[index] for index in (1, 3, 4, 6, 8)] == [None] * 5
+        assert rows[9] == [(0, 1.0), (1, 2.0), (2, None)]
+
+    def test_no_queries_have_no_answers(self, small: Database) -> None:
+        """As where no rule applies."""
+        assert small.query_all([]) == []
+
     def test_the_limit_on_the_process_is_lifted_afterwards(self, small: Database) -> None:
         """It holds while a query runs, and not a moment longer."""
         before = resource.getrlimit(resource.RLIMIT_DATA)
