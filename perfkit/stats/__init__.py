@@ -1,0 +1,1 @@
+"""Arrays in, numbers out: statistics that know nothing of processes or sessions."""
