@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
+DROPPED_NOTE = "older_ticks_dropped_count"
+"""The note of a flight recorder: ticks that are not kept because they were too old."""
+
+
 @dataclass(frozen=True)
 class Session:
     """The facts of one recording, as stored in its metadata. Unknown facts are None or empty.
@@ -46,3 +50,9 @@ class Session:
     host: Mapping[str, Any] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def ticks_dropped(self) -> int:
+        """How many older ticks `--keep` dropped on purpose, before the first one that is there."""
+        text = self.notes.get(DROPPED_NOTE, "")
+        return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else 0

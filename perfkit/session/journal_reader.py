@@ -26,7 +26,7 @@ import numpy.typing as npt
 from perfkit.errors import UnusableInput
 from perfkit.model.block import Block, Column, ProcessEntry
 from perfkit.model.metric import FLOAT, INTEGER, NULL_INTEGER, Metric
-from perfkit.model.session import Session
+from perfkit.model.session import DROPPED_NOTE, Session
 from perfkit.model.text import printable
 from perfkit.model.tick import BYTES, PROCESS_FIELDS
 from perfkit.session.journal import (
@@ -103,7 +103,12 @@ class JournalSource:
         notes = self._notes()
         # a flight recorder drops what is old, and says from where on it has kept everything
         kept_segment, self._first = _kept_from(notes.pop("kept_from", ""))
+        if self._first:
+            notes[DROPPED_NOTE] = str(self._first)
         numbers = {segment.number for segment in self._segments}
+        if self.live:
+            # dropped while the folder was listed, and said so in a segment that came after that
+            kept_segment = max(kept_segment, min(numbers))
         problems += [
             f"Segment {number:06d} of the journal is missing; its ticks are lost."
             for number in range(kept_segment, max(numbers))
@@ -128,6 +133,7 @@ class JournalSource:
         """
         damaged = 0
         unreadable = 0  # records since the last intact one
+        dropped = self.live  # meanwhile, by a flight recorder: that is no damage
         expected = self._first
         latest = -(2**63)
         for segment in self._segments:
@@ -136,13 +142,14 @@ class JournalSource:
             if len(words):
                 # The sequence tells what is lost before it, a missing segment included.
                 first, last = int(words[0, 0]), int(words[-1, 0])
-                # What a flight recorder dropped since this journal was opened is no damage.
-                dropped = self.live and latest < 0
                 damaged += (0 if dropped else first - expected) + (last - first + 1 - len(words))
+                dropped = False
                 expected = last + 1
                 latest = int(words[-1, segment.layout.words["t_ns"]])
                 unreadable = 0
                 yield self._block(segment, words, columns)
+            elif self.live and not segment.ticks.exists():
+                dropped = True
             unreadable += behind
         self._damaged = damaged + unreadable
 
@@ -157,11 +164,9 @@ class JournalSource:
         )
 
     def _find_segments(self, problems: list[str]) -> list[_Segment]:
-        try:
-            paths = sorted(p for p in self.path.iterdir() if re.fullmatch(r"\d{6,}\.ticks", p.name))
-            lines = [_first_line(path) for path in paths]
-        except OSError as error:
-            raise self._unreadable(error) from None
+        heads = self._first_lines()
+        paths = [path for path, _ in heads]
+        lines = [line for _, line in heads]
         if not paths:
             raise UnusableInput(
                 f"{self._source} is a folder without the segments of a journal; "
@@ -202,6 +207,21 @@ class JournalSource:
                 )
             segments.append(_Segment(number, path, path.with_suffix(".frames"), layout))
         return segments
+
+    def _first_lines(self) -> list[tuple[Path, bytes]]:
+        """Every segment that is there, in order, with the line that is its header."""
+        try:
+            while True:
+                found = sorted(
+                    p for p in self.path.iterdir() if re.fullmatch(r"\d{6,}\.ticks", p.name)
+                )
+                heads = [(path, line) for path in found if (line := _first_line(path)) is not None]
+                # a flight recorder may have dropped the first of them since they were listed;
+                # where it has dropped all, there are others by now
+                if heads or not found:
+                    return heads
+        except OSError as error:
+            raise self._unreadable(error) from None
 
     def _notes(self) -> dict[str, str]:
         notes: dict[str, str] = {}
@@ -298,9 +318,13 @@ def _kept_from(note: str) -> tuple[int, int]:
         return 0, 0
 
 
-def _first_line(path: Path) -> bytes:
-    with open(path, "rb") as file:
-        return file.readline(_HEADER_LIMIT)
+def _first_line(path: Path) -> bytes | None:
+    """The header's line, or None if the file is gone."""
+    try:
+        with open(path, "rb") as file:
+            return file.readline(_HEADER_LIMIT)
+    except FileNotFoundError:
+        return None
 
 
 def _layout(header: Any, size: int, source: str) -> _Layout:
