@@ -20,6 +20,7 @@ MONITORING_COLUMNS = (
     "sampler_cost_ns",
     "events_dropped",
 )
+_SINCE_THE_TICK_BEFORE = tuple(name for name in MONITORING_COLUMNS if name != "tick_late_ns")
 HOLES_KEPT = 20
 
 
@@ -30,9 +31,12 @@ def monitoring(blocks: Iterable[Block], session: Session, *, active: bool) -> Mo
     active: whether a recorder is still writing.
     The cost in percent is that of one core over the whole recording; null for one without length.
     A hole lies between two ticks; of two causes, sleep is the one named.
+    Of a flight recorder's session the figures are those of what was kept: they begin at its first
+    tick, whose own amounts belong to the time before.
     """
     ticks = 0
-    last_ns = 0
+    first_ns = last_ns = 0
+    kept_only = session.ticks_dropped > 0
     sums = dict.fromkeys(MONITORING_COLUMNS, 0)
     cost_count = 0
     late = Quantiles()
@@ -42,6 +46,11 @@ def monitoring(blocks: Iterable[Block], session: Session, *, active: bool) -> Mo
         if not len(block):
             continue
         amounts = {name: _amounts(block, name) for name in MONITORING_COLUMNS}
+        if kept_only and not ticks:
+            first_ns = last_ns = int(block.t_ns[0])
+            for name in _SINCE_THE_TICK_BEFORE:
+                for array in amounts[name]:
+                    array[0] = 0
         for name, (values, _) in amounts.items():
             sums[name] += int(values.sum())
         cost_count += int(amounts["sampler_cost_ns"][1].sum())
@@ -64,12 +73,13 @@ def monitoring(blocks: Iterable[Block], session: Session, *, active: bool) -> Mo
                 heapq.heappop(holes)
         ticks += len(block)
         last_ns = int(block.t_ns[-1])
-    duration_ns = last_ns if session.duration_ns is None else session.duration_ns
+    duration_ns = (last_ns if session.duration_ns is None else session.duration_ns) - first_ns
     cost_ns = sums["sampler_cost_ns"]
     measured = cost_count > 0
     return Monitoring(
         active=active,
         ticks=ticks,
+        ticks_dropped=session.ticks_dropped,
         duration_ns=duration_ns,
         cost_cpu_ns=cost_ns,
         cost_percent=100 * cost_ns / duration_ns if measured and duration_ns > 0 else None,
@@ -88,4 +98,4 @@ def _amounts(block: Block, name: str) -> tuple[npt.NDArray[np.int64], npt.NDArra
     column = block.columns.get(name)
     if column is None:
         return np.zeros(len(block), np.int64), np.zeros(len(block), np.bool_)
-    return np.where(column.valid, column.values, 0).astype(np.int64), column.valid
+    return np.where(column.valid, column.values, 0).astype(np.int64), column.valid.copy()

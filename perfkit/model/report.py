@@ -49,6 +49,8 @@ class Monitoring:
 
     active: whether a recorder is still writing. cost_*: the recorder's own CPU.
     late_p99_ns: lateness of ticks against their deadlines. holes: the longest 20, by time.
+    ticks_dropped: older ones that a flight recorder dropped on purpose; ticks, duration_ns and
+    everything else speak of what it kept.
     """
 
     active: bool
@@ -63,6 +65,7 @@ class Monitoring:
     suspended_ns: int
     events_dropped: int
     holes: tuple[Hole, ...]
+    ticks_dropped: int = 0
 
 
 @dataclass(frozen=True)

@@ -122,6 +122,12 @@ def _recorded(report: Report) -> str:
     session = report.session
     duration = format_value(report.monitoring.duration_ns, "ns")
     how = "started by perfkit" if session.mode == "command" else "attached to"
+    if report.monitoring.ticks_dropped:
+        return (
+            f"from {moment(session.started_at_us)} on, {how}; kept is the newest {duration}, "
+            f"{format_value(report.monitoring.ticks_dropped, 'count')} older ticks were dropped on "
+            "purpose (--keep)"
+        )
     return f"{moment(session.started_at_us)}, for {duration}, {how}"
 
 

@@ -73,6 +73,11 @@ def as_table(information: Information, page: Page) -> str:
             ("started", moment(session.started_at_us)),
             ("ended", moment(session.ended_at_us)),
             ("duration", format_value(session.duration_ns, "ns")),
+            *(
+                [("kept", f"the newest ticks; {format_value(session.ticks_dropped, 'count')} older "
+                  "ones were dropped on purpose (--keep)")]
+                if session.ticks_dropped else []
+            ),
             ("exit_code", _or_unknown(session.exit_code)),
             ("exit_signal", _or_unknown(session.exit_signal)),
             ("stop_reason", _or_unknown(session.stop_reason)),

@@ -20,7 +20,8 @@ from perfkit.model.text import printable
 from perfkit.report import Page
 from perfkit.report.facts import findings
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
+# 1.1: monitoring.ticks_dropped
 # 1.0: the first. A key that is added raises the second number, a changed meaning the first.
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -158,6 +159,7 @@ def _monitoring(monitoring: Monitoring) -> dict[str, Any]:
         "active": monitoring.active,
         "duration_s": monitoring.duration_ns / _NS_PER_S,
         "ticks": monitoring.ticks,
+        "ticks_dropped": monitoring.ticks_dropped,
         "own_cost": {
             "cpu_s": monitoring.cost_cpu_ns / _NS_PER_S,
             "cpu_percent": monitoring.cost_percent,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from block_examples import CUTS, any_session, block, cut
 from hypothesis import given
@@ -105,6 +107,43 @@ def test_what_was_not_recorded_is_unknown() -> None:
 
     assert got.ticks == 2
     assert (got.cost_percent, got.late_max_ns) == (None, None)
+
+
+def test_what_a_flight_recorder_dropped_is_in_no_figure() -> None:
+    """Duration, cost and holes are those of what was kept, from its first tick on."""
+    ticks = block(
+        [3_000_000 * MS, 3_000_100 * MS, 3_000_200 * MS, 3_000_500 * MS],
+        sampler_cost_ns=[50 * MS, 1 * MS, 1 * MS, 1 * MS],
+        ticks_missed=[9, 0, 0, 2],
+        suspended_ns=[7 * MS, 0, 0, 0],
+        tick_late_ns=[1, 2, 3, 4],
+    )
+    kept = replace(session(3_000_600 * MS), notes={"older_ticks_dropped_count": "29991"})
+    got = monitoring([ticks], kept, active=False)
+
+    assert (got.ticks, got.ticks_dropped) == (4, 29991)
+    assert got.duration_ns == 600 * MS
+    assert (got.cost_cpu_ns, got.cost_percent, got.cost_per_tick_ns) == (3 * MS, 0.5, 1 * MS)
+    assert (got.ticks_missed, got.suspended_ns) == (2, 0)
+    assert got.holes == (Hole(3_000_200 * MS, 3_000_500 * MS, 2, "missed"),)
+    assert ticks.columns["sampler_cost_ns"].valid.all()
+
+
+@pytest.mark.parametrize("note", ["", "-3", "many", "\u0663", "9" * 5000])
+def test_a_note_that_is_no_number_drops_nothing(note: str) -> None:
+    """Notes are text from a file."""
+    assert replace(session(), notes={"older_ticks_dropped_count": note}).ticks_dropped == 0
+
+
+@given(ticks=any_session(METRICS), cuts=CUTS)
+def test_monitoring_of_what_was_kept_does_not_depend_on_the_cuts(
+    ticks: Block, cuts: list[int]
+) -> None:
+    """Only the very first tick is special, whichever block it is in."""
+    kept = replace(session(), notes={"older_ticks_dropped_count": "5"})
+    whole = monitoring([ticks], kept, active=False)
+
+    assert monitoring(cut(ticks, cuts), kept, active=False) == whole
 
 
 @given(ticks=any_session(METRICS), cuts=CUTS)

@@ -12,6 +12,7 @@ import pytest
 
 from perfkit.cli import run
 from perfkit.errors import EXIT_OK, EXIT_REGRESSED, EXIT_UNUSABLE, EXIT_USAGE
+from perfkit.report.json import SCHEMA_VERSION
 
 QUIET, LOUD = "quiet.parquet", "descriptors.parquet"
 
@@ -82,7 +83,7 @@ def test_one_session_is_an_object_and_several_are_an_array_in_order(samples, cap
     analyze(samples / QUIET, samples / LOUD, "--format", "json")
     several = json.loads(capfd.readouterr().out)
 
-    assert one["schema_version"] == "1.0"
+    assert one["schema_version"] == SCHEMA_VERSION
     assert [report["session"]["source"] for report in several] == [
         str(samples / QUIET),
         str(samples / LOUD),
