@@ -351,4 +351,6 @@ def _become_recorder(
     # -S, -E, -P: nothing of the environment or the current folder, and no `site`: less to load
     words = [sys.executable, "-S", "-E", "-P", "-c", code]
     words += [f"{name}={value}" for name, value in options.items()]
+    # asked for a copy before there is anything to copy: ignored, instead of ended by it
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     os.execv(sys.executable, words)

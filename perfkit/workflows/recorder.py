@@ -28,6 +28,7 @@ from perfkit.errors import (
 )
 from perfkit.model.text import printable
 from perfkit.sampling.clock import Clock, Deadlines
+from perfkit.sampling.descriptors import raise_limit
 from perfkit.sampling.linux import LinuxSampler
 from perfkit.sampling.metrics import RAW_METRICS
 from perfkit.sampling.pace import Pace
@@ -70,10 +71,12 @@ class Recorder:
         self._root: str = options["root"]
         self._copies = 0
         self._copying: dict[int, str] = {}
+        self._sampler: LinuxSampler | None = None
 
     def run(self) -> int:
         """Record, seal, and return the exit code."""
         os.set_inheritable(self.lock_fd, False)
+        raise_limit()  # the command was forked before: its limit is its own
         self._listen()
         self._open_pidfd()
         if self.child and (failure := self._start_command()):
@@ -116,6 +119,8 @@ class Recorder:
         journal.note("target_pid", str(self.pid))
         journal.note("start_boottime_ns", str(ticker.start_boottime_ns))
         journal.note("started_at_us", str(ticker.started_at_us))
+        if self.keep_ns is not None:
+            journal.note("keep_ns", str(self.keep_ns))
         # what is loaded now stays: the collector need not look at it again
         gc.collect()
         gc.freeze()
@@ -141,7 +146,7 @@ class Recorder:
                 self.stop_reason = "--duration was reached"
                 return
             if self._copying:
-                self._reap_copies()
+                self._reap_copies(os.WNOHANG)
             self._wait(ticker.deadlines)
 
     def _wait(self, deadlines: Deadlines) -> None:
@@ -171,7 +176,8 @@ class Recorder:
         if self._pidfd >= 0:
             os.close(self._pidfd)
             self._pidfd = -1
-        self._sampler.tree.read(self._ticker.row)
+        if self._sampler is not None:
+            self._sampler.tree.read(self._ticker.row)
         self._reap(os.WNOHANG)
 
     # ── signals ──
@@ -272,9 +278,8 @@ class Recorder:
 
     def _seal(self) -> bool:
         """Seal in a process of its own, which may be large; the recorder stays small."""
+        self._reap_copies(0)  # they read the journal, and sealing removes it
         os.close(self.lock_fd)  # from here on the journal belongs to whoever seals it
-        for copying in self._copying:
-            os.waitpid(copying, 0)
         pid = self._start_sealing(self.output, ["--force"] if self.force else [])
         if not pid:
             return False
@@ -301,14 +306,17 @@ class Recorder:
         pid = self._start_sealing(path, ["--keep"])
         if pid:
             self._copying[pid] = path
-            self._sampler.tree.strangers.add(pid)
+            if self._sampler is not None:
+                self._sampler.tree.strangers.add(pid)
 
-    def _reap_copies(self) -> None:
+    def _reap_copies(self, flags: int) -> None:
+        """Take note of the copies that are done. flags: WNOHANG, or 0 to wait for all of them."""
         for pid in list(self._copying):
-            ended, status = os.waitpid(pid, os.WNOHANG)
+            ended, status = os.waitpid(pid, flags)
             if ended:
                 path = self._copying.pop(pid)
-                self._sampler.tree.strangers.discard(pid)
+                if self._sampler is not None:
+                    self._sampler.tree.strangers.discard(pid)
                 if not status and not self.quiet:
                     self._say(f"a copy of the recording so far is in {printable(path)}")
 
@@ -330,8 +338,10 @@ class Recorder:
     def _say_where(self) -> None:
         path = printable(self.output)
         size = os.stat(self.output).st_size
-        ticks = self._ticker.journal.sequence
-        seconds = self._ticker.t_ns / 1e9
+        ticks, span_ns = self._ticker.kept()
+        seconds = span_ns / 1e9
+        dropped = self._ticker.journal.sequence - ticks
+        kept = f"; {dropped} older ticks were dropped on purpose (--keep)" if dropped else ""
         longest_ns = max((interval for _, interval in self._ticker.pace.changes), default=0)
         if longest_ns > self.interval_ns and self.budget is not None:
             self._say(
@@ -340,7 +350,7 @@ class Recorder:
                 "--budget allows more, --no-adaptive pins it"
             )
         self._say(
-            f"{ticks} ticks in {seconds:.1f} s, {path} ({size / 1000:.0f} kB); "
+            f"{ticks} ticks in {seconds:.1f} s, {path} ({size / 1000:.0f} kB){kept}; "
             f"next: perfkit analyze {path}"
         )
 

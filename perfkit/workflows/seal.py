@@ -23,6 +23,8 @@ from perfkit.session.journal import remove_journal
 from perfkit.session.journal_reader import JournalSource
 from perfkit.session.parquet import SessionFile, write_session
 
+COPY_REASON = "this is a copy; the recording went on"
+
 
 def seal(journal: Path, output: Path, *, force: bool = False, keep: bool = False) -> Path:
     """Write the journal's session to output, then remove the journal; returns output.
@@ -79,7 +81,10 @@ def _facts(source: JournalSource) -> Session:
         notes["journal_damaged_ticks"] = str(source.damaged)
     if source.problems:
         notes["journal_problems"] = " ".join(source.problems)
-    return replace(source.session, notes=notes)
+    session = source.session
+    if source.live and session.stop_reason is None:
+        return replace(session, notes=notes, stop_reason=COPY_REASON)
+    return replace(session, notes=notes)
 
 
 def _is_sealed(source: JournalSource, output: Path) -> bool:

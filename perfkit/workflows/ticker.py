@@ -150,6 +150,11 @@ class Ticker:
         if self._keep_ns is not None:
             self._drop_old()
 
+    def kept(self) -> tuple[int, int]:
+        """How many ticks are kept, and how long a time they cover in nanoseconds."""
+        _, sequence, began_ns = self._segments[0]
+        return self.journal.sequence - sequence, self.t_ns - began_ns
+
     def _may_go_on(self) -> bool:
         """Whether the pass over the slow group may read another process in this tick."""
         return not self.pace.slow.is_spent_by(
