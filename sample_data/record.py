@@ -26,7 +26,7 @@ def perfkit_record(name: str, *words: str) -> None:
     # `python3` is the interpreter that runs this, without its path in the recording
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     subprocess.run(
-        [*run, "--force", "-o", f"{name}.parquet", *words],
+        [*run, "--no-adaptive", "--force", "-o", f"{name}.parquet", *words],
         cwd=HERE,
         env={**os.environ, "PATH": path},
         check=True,
