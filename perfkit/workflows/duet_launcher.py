@@ -1,0 +1,177 @@
+"""The small process that starts both sides of a duet and reaps them.
+
+Linux counts into a process's largest resident set what it had before its exec, so a process
+started by a large Python would seem as large as that Python. Hence this one: little loaded, and a
+fork of it is what the commands grow from.
+
+Words: CORE (-1: any), TIMEOUT in seconds, then for each side its folder to work in, its folder
+for temporary files, its file for standard error, the number of its words, and the words.
+
+On standard output: once the sides wait to be started their process ids and the bytes that a side
+has resident before it becomes its command, at most; then, after a line on standard
+input, one line for each side in order when both have ended (see workflows.duet). End of file
+instead of a line: nothing is started. Whatever happens, no process of a side's group is left.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+FIGURES = (
+    "exec_errno",
+    "status",
+    "timed_out",
+    "started_ns",
+    "ended_ns",
+    "user_us",
+    "system_us",
+    "peak_rss_bytes",
+    "minor_faults",
+    "major_faults",
+    "read_blocks",
+    "written_blocks",
+    "voluntary_switches",
+    "involuntary_switches",
+)
+"""What a side's line holds, in this order, all integers."""
+
+
+class Side:
+    """A process that waits for its start, then becomes the command."""
+
+    def __init__(self, core: int, words: list[bytes], folders: Sequence[bytes]) -> None:
+        go_read, self._go = os.pipe()
+        self._exec_error, error_write = os.pipe()
+        self.started_ns = 0
+        self.reaped = False
+        self.pid = os.fork()
+        if self.pid == 0:
+            try:
+                os.close(self._go)
+                os.close(self._exec_error)
+                _become(words, folders, go_read)
+            except OSError as error:
+                os.write(error_write, str(error.errno).encode())
+            finally:
+                os._exit(127)
+        os.close(go_read)
+        os.close(error_write)
+        self.pidfd = os.pidfd_open(self.pid)
+        if core >= 0:
+            os.sched_setaffinity(self.pid, {core})
+
+    def start(self) -> None:
+        """Let it go."""
+        self.started_ns = time.monotonic_ns()
+        os.write(self._go, b"g")
+
+    def kill(self) -> None:
+        """End it and everything that is still in its group."""
+        for target in (-self.pid, self.pid):
+            try:
+                os.kill(target, signal.SIGKILL)
+            except (ProcessLookupError, PermissionError):
+                pass  # the group is empty, or the process has not come as far as having one
+
+    def reap(self, timed_out: bool) -> tuple[int, ...]:
+        """Its figures in the order of FIGURES, once it has ended."""
+        ended_ns = time.monotonic_ns()
+        # What it left behind in its group would go on beside the next pair. Before it is reaped,
+        # since afterwards its number may be another's.
+        self.kill()
+        self.reaped = True
+        _, status, usage = os.wait4(self.pid, 0)
+        return (
+            int(os.read(self._exec_error, 16) or b"0"),
+            status,
+            int(timed_out),
+            self.started_ns,
+            ended_ns,
+            round(usage.ru_utime * 1e6),
+            round(usage.ru_stime * 1e6),
+            usage.ru_maxrss * 1024,
+            usage.ru_minflt,
+            usage.ru_majflt,
+            usage.ru_inblock,
+            usage.ru_oublock,
+            usage.ru_nvcsw,
+            usage.ru_nivcsw,
+        )
+
+
+def _become(words: list[bytes], folders: Sequence[bytes], go_read: int) -> None:
+    os.setsid()
+    work, temporary, errors = folders
+    os.chdir(work)
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(null, 1)
+    os.dup2(os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), 2)
+    environment = {**os.environb, b"TMPDIR": temporary}
+    # Python ignores these two; a command expects them as the shell has them
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    if not os.read(go_read, 1):
+        os._exit(127)
+    os.execvpe(words[0], words, environment)
+
+
+def run(timeout_s: float, sides: Sequence[Side]) -> None:
+    """Start the sides when told to, wait for them, and print their figures."""
+    print(*(side.pid for side in sides), _own_peak_bytes(), flush=True)
+    if not sys.stdin.readline():
+        return
+    for side in sides:
+        side.start()
+    deadline_ns = time.monotonic_ns() + int(timeout_s * 1e9)
+    running = {side.pidfd: side for side in sides}
+    figures: dict[int, tuple[int, ...]] = {}
+    timed_out = False
+    while running:
+        left_s = max(0.0, (deadline_ns - time.monotonic_ns()) / 1e9)
+        ready, _, _ = select.select([*running, 0], (), (), None if timed_out else left_s)
+        if 0 in ready:
+            return  # whoever wanted to know is gone
+        if not ready:
+            timed_out = True
+            for side in running.values():
+                side.kill()
+        for pidfd in ready:
+            side = running.pop(pidfd)
+            figures[side.pid] = side.reap(timed_out)
+    for side in sides:
+        print(*figures[side.pid], flush=True)
+
+
+def _own_peak_bytes() -> int:
+    # not getrusage: it would tell of the large process that this one was started by
+    with open("/proc/self/status", "rb") as status:
+        text = status.read()
+    return 1024 * int(text[text.index(b"VmHWM:") + 6 :].split(None, 1)[0])
+
+
+def main() -> None:
+    """Entry of the small process; the words are described above."""
+    words = [os.fsencode(word) for word in sys.argv[1:]]
+    core, timeout_s = int(words[0]), float(words[1])
+    position = 2
+    sides: list[Side] = []
+    try:
+        while position < len(words):
+            folders, count = words[position : position + 3], int(words[position + 3])
+            position += 4
+            sides.append(Side(core, words[position : position + count], folders))
+            position += count
+        run(timeout_s, sides)
+    finally:
+        for side in sides:
+            if not side.reaped:
+                side.kill()
