@@ -3,8 +3,9 @@
 The budget is a share of one core. Half of it is meant for the fast columns; the system group and
 the slow group have an allowance each, a quarter of the budget, from which what they cost is taken:
 a group whose allowance is used up waits, so its cadence follows its measured cost. Only when that
-is not enough does the interval grow, by half at a time, up to five seconds; when the cost has been
-below half of the budget for a minute, it shrinks by the same steps.
+is not enough does the interval grow, by half at a time, up to five seconds: a step a tick from the
+third tick in a row on that costs twice the budget, else a step every ten seconds. When the cost has
+been below half of the budget for a minute, it shrinks by the same steps.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ SMOOTHING_NS = 10_000_000_000
 STEP_EVERY_NS = 10_000_000_000
 CALM_NS = 60_000_000_000
 LONGEST_INTERVAL_NS = 5_000_000_000
+DEAR_TICKS = 3
 GROUP_SHARE = 0.25
 # so much may be spent at once: a first reading of all groups, also of a larger tree
 BURST_NS = 50_000_000
@@ -67,6 +69,7 @@ class Pace:
         self._t_ns = 0
         self._changed_ns = 0
         self._calm_since_ns = 0
+        self._dear_ticks = 0
         group = None if budget is None else budget * GROUP_SHARE
         self.system = Allowance(group)
         self.slow = Allowance(group)
@@ -86,7 +89,12 @@ class Pace:
         if self._share >= budget / 2:
             self._calm_since_ns = t_ns
         if (cost_ns - groups_ns) / self.interval_ns >= 2 * budget:
-            return self._step(t_ns, 1)
+            # one dear tick is a cold cache or a busy machine; several in a row are the tree
+            self._dear_ticks += 1
+            if self._dear_ticks >= DEAR_TICKS:
+                return self._step(t_ns, 1)
+        else:
+            self._dear_ticks = 0
         if self._share > budget and t_ns - self._changed_ns >= STEP_EVERY_NS:
             return self._step(t_ns, 1)
         if t_ns - self._calm_since_ns >= CALM_NS:

@@ -31,8 +31,15 @@ def test_a_cheap_recording_keeps_its_interval() -> None:
     assert pace.changes == []
 
 
-def test_twice_the_budget_steps_at_once_and_tick_by_tick() -> None:
-    """10 ms a tick at 100 ms is ten times the budget: five steps in five ticks."""
+def test_a_single_dear_tick_changes_nothing() -> None:
+    """A cold cache on a busy machine is no reason to read less often for minutes."""
+    pace = Pace(100 * MS, 0.01)
+    run(pace, 60, lambda t_ns: 3 * MS if t_ns % S == 0 else 300_000)
+    assert pace.changes == []
+
+
+def test_twice_the_budget_steps_soon_and_tick_by_tick() -> None:
+    """10 ms a tick at 100 ms is ten times the budget: a step a tick from the third one on."""
     pace = Pace(100 * MS, 0.01)
     run(pace, 1, lambda _: 10 * MS)
     assert [interval for _, interval in pace.changes[:2]] == [150 * MS, 225 * MS]
