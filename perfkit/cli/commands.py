@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from perfkit.cli import analyze, bench_overhead, info, query, record, recover
+from perfkit.cli import analyze, bench_overhead, doctor, info, query, record, recover
 
 _COMMAND_WORDS: dict[str, Any] = {"allow_interspersed_args": False}
 
@@ -17,6 +17,7 @@ COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
     ("query", query.query),
     ("info", info.info),
     ("recover", recover.recover),
+    ("doctor", doctor.doctor),
     ("bench-overhead", bench_overhead.bench_overhead),
 )
 

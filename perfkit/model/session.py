@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-
 DROPPED_NOTE = "older_ticks_dropped_count"
 """The note of a flight recorder: ticks that are not kept because they were too old."""
 

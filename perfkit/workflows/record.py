@@ -101,7 +101,7 @@ def record_pid(
 
     Raises TargetGone, OutputRefused.
     """
-    name, command = _describe(pid)
+    name, command = describe_target(pid)
     path = _output_path(output, name, force)
     session = _session("pid", pid, name, command, interval_ns)
     lock = _create_journal(path, session)
@@ -175,7 +175,7 @@ def record_command(
     )
 
 
-def _describe(pid: int) -> tuple[str, str]:
+def describe_target(pid: int) -> tuple[str, str]:
     """Name and redacted command line of a process that can be recorded. Raises TargetGone."""
     if pid == os.getpid():
         raise TargetGone(f"process {pid} is perfkit itself; choose another")
