@@ -47,7 +47,7 @@ def as_text(overhead: Overhead, outcomes: Sequence[BudgetOutcome]) -> str:
     if overhead.peers:
         lines += [
             "",
-            "Beside it, on the same target in the same run:",
+            "Others on the same target, in the same run:",
             "",
             _row("", ["every", "CPU", "of a core", "resident"]),
         ]

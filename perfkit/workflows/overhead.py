@@ -1,8 +1,8 @@
 """What recording costs: the real recorder beside bare loops and other tools, all paced.
 
 A recorder that is asked for its figures in a hot loop flatters itself three to four times: caches
-stay warm that are cold after a sleep. So everything here sleeps between ticks, on the same target,
-at the same interval, at the same time, and is judged by its own CPU clock.
+stay warm that are cold after a sleep. So everything here sleeps between ticks, at the same
+interval, on the same target, one after the other in one run, and is judged by its CPU clock.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def measure(
     peers: bool = True,
     say: Callable[[str], None] = lambda _: None,
 ) -> Overhead:
-    """Measure each rate for so many seconds, one after the other; peers beside the default rate.
+    """Measure each rate, every part of it for so many seconds; peers if 10 Hz is among the rates.
 
     say: is told what happens now. Raises UsageError if seconds is out of range, UnusableInput
     where there is no /proc.
@@ -137,56 +137,61 @@ def measure(
     if sys.platform != "linux":
         raise UnusableInput("bench-overhead measures the Linux sampler; here is no Linux")
     costs = []
-    peer_costs: tuple[PeerCost, ...] = ()
+    peer_costs: list[PeerCost] = []
     with tempfile.TemporaryDirectory(prefix="perfkit-overhead-") as folder, _target() as pid:
         for rate in rates_hz:
-            beside = _PEERS if peers and rate == BASE_RATE_HZ else ()
-            say(f"measuring at {rate} Hz for {WARM_UP_S + seconds:g} s")
-            cost, more = _measure_rate(rate, seconds, pid, Path(folder), beside)
-            costs.append(cost)
-            peer_costs += more
-        if peers and BASE_RATE_HZ not in rates_hz:
-            peer_costs = tuple(
-                PeerCost(p.name, _command(p, 0, 0), p.interval_s, absent="beside 10 Hz only")
-                for p in _PEERS
-            )
-    return Overhead(seconds, WARM_UP_S, tuple(costs), peer_costs)
+            say(f"measuring at {rate} Hz for {3 * (WARM_UP_S + seconds):g} s")
+            costs.append(_measure_rate(rate, seconds, pid, Path(folder)))
+        for peer in _PEERS if peers and BASE_RATE_HZ in rates_hz else ():
+            say(f"measuring {peer.name} for {WARM_UP_S + seconds:g} s")
+            peer_costs.append(_measure_peer(peer, seconds, pid))
+    return Overhead(seconds, WARM_UP_S, tuple(costs), tuple(peer_costs))
 
 
-def _measure_rate(
-    rate_hz: int, seconds: float, pid: int, folder: Path, peers: Sequence[_Peer]
-) -> tuple[RateCost, tuple[PeerCost, ...]]:
+def _measure_rate(rate_hz: int, seconds: float, pid: int, folder: Path) -> RateCost:
+    """The recorder, then the loops: never two that read the same files at the same time.
+
+    Who reads a file right after somebody else finds the kernel's code and data for it in the
+    caches and looks a third cheaper. The clock loop reads nothing; it runs beside both sides of the
+    ratio, and beside the recorder for the slots that nobody could have kept.
+    """
     interval_ns = _NS // rate_hz
     session = folder / f"{rate_hz}.parquet"
-    total_s = WARM_UP_S + seconds
-    with contextlib.ExitStack() as started:
-        recorder = started.enter_context(_ended(_record(pid, interval_ns, total_s, session)))
-        loops = {
-            kind: started.enter_context(
-                _ended(_loop(kind, interval_ns, seconds, pid, folder / f"{rate_hz}.{kind}"))
-            )
-            for kind in ("clock", "bare", "parts")
-        }
-        running = [
-            _RunningPeer(peer, started.enter_context(_ended(process)))
-            for peer in peers
-            if (process := _start_peer(peer, pid, total_s + 5)) is not None
-        ]
-        time.sleep(WARM_UP_S)
-        for peer in running:
-            peer.begin()
-        time.sleep(seconds)
-        peer_costs = {cost.name: cost for cost in (peer.end() for peer in running)}
+    recording = _record(pid, interval_ns, WARM_UP_S + seconds, session)
+    with _ended(recording) as recorder, _loop("clock", interval_ns, seconds, pid) as clock:
+        time.sleep(WARM_UP_S + seconds)
         rss_mib = _rss_mib(recorder.pid)
-        figures = {kind: _figures_of(process) for kind, process in loops.items()}
+        figures = {"clock": _figures_of(clock)}
         _finish(recorder, "the recorder")
-    absent = tuple(
-        peer_costs.get(peer.name)
-        or PeerCost(peer.name, _command(peer, pid, 0), peer.interval_s, absent="not installed")
-        for peer in peers
-    )
+    with (
+        _loop("bare", interval_ns, seconds, pid) as bare,
+        _loop("clock", interval_ns, seconds, pid) as clock,
+    ):
+        figures["bare"] = _figures_of(bare)
+        _figures_of(clock)
+    journal = folder / f"{rate_hz}.parts"
+    os.close(create_journal(str(journal), RAW_METRICS, {}))
+    with _loop("parts", interval_ns, seconds, pid, journal) as parts:
+        figures["parts"] = _figures_of(parts)
     cpu_us, ticks, missed = _recorder_cost(session)
-    return _rate_cost(rate_hz, cpu_us, ticks, missed, rss_mib, figures), absent
+    return _rate_cost(rate_hz, cpu_us, ticks, missed, rss_mib, figures)
+
+
+def _measure_peer(peer: _Peer, seconds: float, pid: int) -> PeerCost:
+    """Another tool under the recorder's conditions: the same target, the clock loop beside it."""
+    process = _start_peer(peer, pid, WARM_UP_S + seconds + 5)
+    if process is None:
+        command = _command(peer, 0, 0)
+        return PeerCost(peer.name, command, peer.interval_s, absent="not installed")
+    interval_ns = int(peer.interval_s * _NS)
+    with _ended(process), _loop("clock", interval_ns, seconds, pid) as clock:
+        running = _RunningPeer(peer, process)
+        time.sleep(WARM_UP_S)
+        running.begin()
+        time.sleep(seconds)
+        cost = running.end()
+        _figures_of(clock)
+    return cost
 
 
 def _rate_cost(
@@ -270,19 +275,21 @@ def _record(pid: int, interval_ns: int, seconds: float, session: Path) -> subpro
     return subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
+@contextlib.contextmanager
 def _loop(
-    kind: str, interval_ns: int, seconds: float, pid: int, journal: Path
-) -> subprocess.Popen[bytes]:
+    kind: str, interval_ns: int, seconds: float, pid: int, journal: Path | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     """A loop of workflows.overhead_probe, started as the recorder is: no `site`, little loaded."""
-    if kind == "parts":
-        os.close(create_journal(str(journal), RAW_METRICS, {}))
     code = (
         f"import sys; sys.path.append({_root()!r}); "
         "from perfkit.workflows.overhead_probe import main; main()"
     )
     numbers = (interval_ns, int(WARM_UP_S * _NS), int(seconds * _NS), pid)
-    words = [sys.executable, "-S", "-E", "-P", "-c", code, kind, *map(str, numbers), str(journal)]
-    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    words = [sys.executable, "-S", "-E", "-P", "-c", code, kind, *map(str, numbers)]
+    words += [] if journal is None else [str(journal)]
+    loop = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    with _ended(loop):
+        yield loop
 
 
 def _root() -> str:
