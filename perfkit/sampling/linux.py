@@ -11,6 +11,7 @@ import time
 
 from perfkit.errors import TargetGone
 from perfkit.model.metric import NULL_INTEGER
+from perfkit.sampling.descriptors import room_for_members
 from perfkit.sampling.member import (
     PAGE_BYTES,
     READ_POSITION,
@@ -78,7 +79,7 @@ class LinuxSampler:
     ) -> None:
         self.pid = pid
         self._proc = proc
-        self.tree = Tree(proc, pid, adopter=adopter, cpu_clock=cpu_clock)
+        self.tree = Tree(proc, pid, adopter=adopter, cpu_clock=cpu_clock, room=room_for_members())
         try:
             self.tree.attach(from_zero=bool(adopter))
         except OSError as error:

@@ -1,7 +1,8 @@
 """One process of the tree: its kept descriptors and its last figures.
 
 A kept descriptor of /proc/PID/… answers ESRCH once its process is gone, so a reused PID is
-never taken for the process that was opened.
+never taken for the process that was opened. A member without kept descriptors is known by its
+start time, which `stat` tells.
 """
 
 from __future__ import annotations
@@ -57,12 +58,14 @@ class Member:
     stat_raw, io_raw: the texts that were parsed last; equal ones need no parsing.
     cpu_ns: own CPU clock plus the CPU of reaped children; fds: open descriptors or None.
     zombie: whether the process has ended and waits to be reaped.
+    changes: how often `stat` had changed, halved now and then: how active it is of late.
     denied: name of a file that may not be read to the system's reason.
     """
 
     __slots__ = (
         "_io_slots",
         "_path",
+        "changes",
         "children_cpu_ns",
         "children_fd",
         "clock_id",
@@ -99,17 +102,37 @@ class Member:
         self.fds: int | None = None
         self.limits: tuple[int | None, int | None] = (None, None)
         self.ignores_sigchld = False
+        self.changes = 0
         # the kernel's number of a process CPU clock: include/linux/posix-timers.h
         self.clock_id = (~pid) << 3 | 2
         self.io_fd = self.children_fd = -1
         self.stat_fd = os.open(f"{self._path}/stat", os.O_RDONLY | os.O_CLOEXEC)
         try:
             self.parse_stat(os.pread(self.stat_fd, 1024, 0))
-            self.io_fd = self._keep("io")
-            self.children_fd = self._keep(f"task/{pid}/children")
         except OSError:
             self.close()
             raise
+        self._keep_others()
+
+    def keep(self) -> bool:
+        """Keep the descriptors open again; returns whether the process is still there."""
+        try:
+            self.stat_fd = os.open(f"{self._path}/stat", os.O_RDONLY | os.O_CLOEXEC)
+            if self._is_mine(os.pread(self.stat_fd, 1024, 0)):
+                self._keep_others()
+                return True
+        except OSError:
+            pass
+        self.close()
+        return False
+
+    def _keep_others(self) -> None:
+        self.io_fd = self._keep("io")
+        self.children_fd = self._keep(f"task/{self.pid}/children")
+
+    def _is_mine(self, raw: bytes) -> bool:
+        """Whether a line of `stat` is this process's, and not that of one with its pid later."""
+        return _number_in(raw, _STARTED) == self.started_ticks
 
     def _keep(self, name: str, flags: int = 0) -> int:
         try:
@@ -129,11 +152,29 @@ class Member:
 
     def is_there(self) -> bool:
         """Whether the process still exists."""
+        if self.stat_fd < 0:
+            return bool(self.read_afresh())
         try:
             os.pread(self.stat_fd, 1, 0)
         except OSError:
             return False
         return True
+
+    def read_afresh(self) -> bytes:
+        """The line of /proc/PID/stat without a kept descriptor; empty once the process is gone."""
+        try:
+            descriptor = os.open(f"{self._path}/stat", os.O_RDONLY | os.O_CLOEXEC)
+        except (ProcessLookupError, FileNotFoundError):
+            return b""
+        except OSError:
+            return self.stat_raw  # out of descriptors for a moment: the last figures stand
+        try:
+            raw = os.read(descriptor, 1024)
+        except ProcessLookupError:
+            return b""
+        finally:
+            os.close(descriptor)
+        return raw if self._is_mine(raw) else b""
 
     def parse_stat(self, raw: bytes) -> None:
         """Take over a line of /proc/PID/stat; the name may hold blanks and parentheses."""
@@ -149,7 +190,8 @@ class Member:
         if cpu_ns > self.cpu_ns:
             # otherwise `stat` lags behind the CPU clock, by up to 10 ms a figure
             self.cpu_ns = cpu_ns
-        self.zombie = self.state in _ENDED
+        # a leader that has ended while its threads go on is no end of the process
+        self.zombie = self.state in _ENDED and numbers[THREADS_POSITION] <= 1
         if self.zombie:
             numbers[STAT_COUNTERS:] = [0] * (_OWN - STAT_COUNTERS)
         self.figures = numbers
@@ -176,8 +218,7 @@ class Member:
         return self._stat_number(_VIRTUAL)
 
     def _stat_number(self, position: int) -> int:
-        raw = self.stat_raw
-        return int(raw[raw.rindex(b")") + 2 :].split(None, position + 1)[position])
+        return _number_in(self.stat_raw, position)
 
     def parse_io(self, raw: bytes) -> None:
         """Take over the text of /proc/PID/io."""
@@ -217,6 +258,10 @@ class Member:
         """Process ids of the children that the leader, or one other thread, has started."""
         if thread:
             raw = self.read_file(f"task/{thread}/children") or b""
+        elif self.stat_fd < 0:
+            raw = self.read_file(f"task/{self.pid}/children") or b""
+            if raw and not self.is_there():
+                return []  # the pid was given to another process, whose children these are
         elif self.children_fd < 0:
             return []
         else:
@@ -245,3 +290,7 @@ class Member:
         except OSError as error:
             self.fds = None
             self.denied["fd"] = error.strerror or str(error)
+
+
+def _number_in(stat: bytes, position: int) -> int:
+    return int(stat[stat.rindex(b")") + 2 :].split(None, position + 1)[position])

@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 import time
 
+from perfkit.sampling.descriptors import UNBOUNDED
 from perfkit.sampling.member import (
     RSS_POSITION,
     STAT_COUNTERS,
@@ -46,6 +47,7 @@ class Tree:
     strangers: children of the recorder that are its own, not the target's.
     cpu_clock: reads a process CPU clock by its id (clock_gettime_ns), raising OSError; None where
         the pids below `proc` are not this kernel's: then CPU comes from `stat`, in 10 ms steps.
+    room: how many members may keep their descriptors open, see sampling.descriptors.
     """
 
     def __init__(
@@ -55,10 +57,12 @@ class Tree:
         *,
         adopter: int = 0,
         cpu_clock: Callable[[int], int] | None = time.clock_gettime_ns,
+        room: int = UNBOUNDED,
     ) -> None:
         self.root_pid = root_pid
         self.members: dict[int, Member] = {}
-        self.strangers: set[int] = set()
+        # a recorder that was started by its own target, as from a shell, is no part of it
+        self.strangers = {os.getpid()} if proc == "/proc" else set()
         self.denied: dict[str, str] = {}
         self.has_children_files = True
         self._proc = proc
@@ -80,6 +84,8 @@ class Tree:
         self._last_fork = b""
         self._vanishing: dict[int, Member] = {}
         self._own_member: Member | None = None
+        self._room = room
+        self._kept = 0
         self._loadavg = self._open_loadavg()
 
     # ── who belongs to it ──
@@ -101,7 +107,13 @@ class Tree:
             self._forget_the_past()
 
     def discover(self, *, all_threads: bool) -> None:
-        """Admit the children that members have started since; all_threads: of every thread."""
+        """Admit the children that members have started since.
+
+        all_threads: of every thread; meant for a slower cadence, at which the descriptors go to
+        those members that have been the most active, too.
+        """
+        if all_threads and self._kept < len(self.members):
+            self._share_descriptors()
         if not self.has_children_files:
             if all_threads:
                 self._scan()
@@ -171,15 +183,32 @@ class Tree:
                     self._meet(pid, [])
                     found = found or len(self.members) > before
 
+    def _share_descriptors(self) -> None:
+        members = sorted(
+            self.members.values(), key=lambda m: (m.changes, m.stat_fd >= 0), reverse=True
+        )
+        for member in members[self._room :]:
+            member.close()
+        for member in members[: self._room]:
+            if member.stat_fd < 0:
+                member.keep()
+        for member in members:
+            member.changes >>= 1
+        self._kept = sum(member.stat_fd >= 0 for member in members)
+
     def _admit(self, member: Member) -> None:
         self.members[member.pid] = member
         self._born += 1
+        self._kept += 1
         for position, figure in enumerate(member.figures):
             self._stat[position] += figure
         if member.io_fd >= 0:
             self._read_io(member)
         self._read_cpu(member)
         self.denied.update(member.denied)
+        if self._kept > self._room:
+            member.close()
+            self._kept -= 1
 
     def _take_leave(self, gone: list[Member]) -> None:
         self._vanishing = {member.pid: member for member in gone}
@@ -203,7 +232,9 @@ class Tree:
             self._keep_lost(member, max(exact_cpu_ns, member.cpu_ns))
         elif not self._was_absorbed(member):
             self._keep_lost(member, member.cpu_ns)
-        member.close()
+        if member.stat_fd >= 0:
+            self._kept -= 1
+            member.close()
 
     def _keep_lost(self, member: Member, cpu_ns: int) -> None:
         self._cpu_lost += cpu_ns
@@ -259,9 +290,12 @@ class Tree:
             try:
                 raw = pread(member.stat_fd, 1024, 0)
             except OSError:
-                gone.append(member)
-                continue
+                raw = b"" if member.stat_fd >= 0 else self._read_afresh(member)
+                if not raw:
+                    gone.append(member)
+                    continue
             if raw != member.stat_raw:
+                member.changes += 1
                 before = member.figures
                 member.parse_stat(raw)
                 for position, figure in enumerate(member.figures):
@@ -316,6 +350,15 @@ class Tree:
         except OSError:
             pass  # ends just now: the figures of `stat` stand
 
+    def _read_afresh(self, member: Member) -> bytes:
+        """Read a member without kept descriptors; its line of `stat`, empty once it is gone."""
+        # first, since the start time in `stat` then tells whose it was
+        io = None if "io" in member.denied else member.read_file("io")
+        raw = member.read_afresh()
+        if raw and io is not None and io != member.io_raw:
+            self._take_io(member, io)
+        return raw
+
     def _read_io(self, member: Member) -> None:
         try:
             raw = os.pread(member.io_fd, 512, 0)
@@ -326,8 +369,10 @@ class Tree:
             os.close(member.io_fd)
             member.io_fd = -1
             return
-        if raw == member.io_raw:
-            return
+        if raw != member.io_raw:
+            self._take_io(member, raw)
+
+    def _take_io(self, member: Member, raw: bytes) -> None:
         before = member.io
         member.parse_io(raw)
         self._io_changed = True
