@@ -278,7 +278,7 @@ DERIVED: tuple[Derived, ...] = (
     _rate("cpu_user_percent", "percent", FAST, TARGET, PerTime("cpu_user_ns", _PERCENT_OF_NS), _PERCENT, "CPU used in user mode; 100 is one core; moves in steps of 10 ms"),
     _rate("cpu_system_percent", "percent", FAST, TARGET, PerTime("cpu_system_ns", _PERCENT_OF_NS), _PERCENT, "CPU used in the kernel; 100 is one core; moves in steps of 10 ms"),
     _rate("read_bytes_per_s", "bytes/s", FAST, TARGET, PerTime("read_bytes", _PER_S), _FLOW, "bytes fetched from storage a second"),
-    _rate("write_bytes_per_s", "bytes/s", FAST, TARGET, PerTime("write_bytes", _PER_S), _FLOW, "bytes sent to storage a second"),
+    _rate("write_bytes_per_s", "bytes/s", FAST, TARGET, PerTime("write_bytes", _PER_S), _FLOW, "bytes that writes made dirty for storage a second; see write_bytes"),
     _rate("read_call_bytes_per_s", "bytes/s", FAST, TARGET, PerTime("read_call_bytes", _PER_S), _FLOW, "bytes through read calls a second, cache included"),
     _rate("write_call_bytes_per_s", "bytes/s", FAST, TARGET, PerTime("write_call_bytes", _PER_S), _FLOW, "bytes through write calls a second, cache included"),
     _rate("read_calls_per_s", "count/s", FAST, TARGET, PerTime("read_calls_count", _PER_S), _FLOW, "read calls a second"),
@@ -305,6 +305,7 @@ DERIVED: tuple[Derived, ...] = (
     _rate("ctx_switches_voluntary_per_s", "count/s", SLOW, TARGET, PerTime("ctx_switches_voluntary_count", _PER_S), _FLOW, "context switches by waiting a second"),
     _rate("ctx_switches_involuntary_per_s", "count/s", SLOW, TARGET, PerTime("ctx_switches_involuntary_count", _PER_S), _FLOW, "context switches by preemption a second"),
     _rate("runqueue_wait_percent", "percent", SLOW, TARGET, PerTime("runqueue_wait_ns", _PERCENT_OF_NS), _PERCENT, "time threads were ready but waited for a core; 100 is one thread waiting all the time"),
+    _rate("busiest_thread_percent", "percent", SLOW, TARGET, PerTime("busiest_thread_cpu_ns", _PERCENT_OF_NS), _PERCENT, "CPU the busiest thread used; 100 is one core, which is all that a thread can have"),
 )  # fmt: skip
 
 DERIVED_METRICS: tuple[Metric, ...] = tuple(derived.metric for derived in DERIVED)

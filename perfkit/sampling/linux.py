@@ -39,6 +39,7 @@ _SWAP = INDEX["swap_bytes"]
 _VOLUNTARY = INDEX["ctx_switches_voluntary_count"]
 _INVOLUNTARY = INDEX["ctx_switches_involuntary_count"]
 _WAIT = INDEX["runqueue_wait_ns"]
+_BUSIEST = INDEX["busiest_thread_cpu_ns"]
 _IGNORED = INDEX["sigchld_ignored_count"]
 _FDS = INDEX["fds_count"]
 _FDS_NEAREST = INDEX["fds_nearest_count"]
@@ -167,7 +168,7 @@ class LinuxSampler:
             row[_SWAP] = sum(swap for _, swap in living)
         row[_IGNORED] = sum(member.ignores_sigchld for member in members)
         if sweep.switches is not None:
-            row[_VOLUNTARY], row[_INVOLUNTARY], row[_WAIT] = sweep.switches
+            row[_VOLUNTARY], row[_INVOLUNTARY], row[_WAIT], row[_BUSIEST] = sweep.switches
         for member in members:
             for name in ("smaps_rollup", "limits"):
                 self._tell_denial(member, name)

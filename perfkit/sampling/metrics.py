@@ -67,7 +67,7 @@ IO_FIELDS: tuple[tuple[Metric, str], ...] = (
     (Metric("read_calls_count", "count", COUNTER, FAST, TARGET, "read calls"), "syscr"),
     (Metric("write_calls_count", "count", COUNTER, FAST, TARGET, "write calls"), "syscw"),
     (Metric("read_bytes", "bytes", COUNTER, FAST, TARGET, "bytes fetched from storage"), "read_bytes"),
-    (Metric("write_bytes", "bytes", COUNTER, FAST, TARGET, "bytes sent to storage"), "write_bytes"),
+    (Metric("write_bytes", "bytes", COUNTER, FAST, TARGET, "bytes that writes made dirty for storage, in whole units of the page cache: may be many times what was written, and is not what reached the disk"), "write_bytes"),
 )  # fmt: skip
 
 TREE_METRICS: tuple[Metric, ...] = (
@@ -94,6 +94,7 @@ SLOW_METRICS: tuple[Metric, ...] = (
     Metric("ctx_switches_involuntary_count", "count", COUNTER, SLOW, TARGET, "context switches by preemption, over all threads"),
     Metric("runqueue_wait_ns", "ns", COUNTER, SLOW, TARGET, "time threads were ready but waited for a core"),
     Metric("sigchld_ignored_count", "count", GAUGE, SLOW, TARGET, "processes that ignore SIGCHLD: the figures of their short children are lost"),
+    Metric("busiest_thread_cpu_ns", "ns", COUNTER, SLOW, TARGET, "CPU time of the thread that used most since the reading before, added up; short-lived threads left out"),
 )  # fmt: skip
 
 STAT_CPU_FIELDS: tuple[tuple[Metric, tuple[int, ...]], ...] = (

@@ -83,6 +83,7 @@ def _columns_not_given() -> dict[str, str]:
     missing = {
         "minor_faults_count, major_faults_count": "psutil does not give page faults",
         "runqueue_wait_ns": "psutil does not give the wait for a core",
+        "busiest_thread_cpu_ns": "psutil gives the CPU of threads in steps that are too coarse",
         "sigchld_ignored_count": "psutil does not give the signals that are ignored",
         "psi": "psutil does not give pressure stall information",
         "cgroup": "psutil does not read control groups",

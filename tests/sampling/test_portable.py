@@ -81,7 +81,7 @@ TOLERANCES: dict[str, tuple[float, int]] = {
 NULL_IN_PSUTIL = {
     "minor_faults_count", "major_faults_count", "memory_capacity_bytes", "cpu_capacity_cores",
     "ctx_switches_voluntary_count", "ctx_switches_involuntary_count", "runqueue_wait_ns",
-    "sigchld_ignored_count", "psi_cpu_some_us", "psi_memory_some_us", "psi_memory_full_us",
+    "busiest_thread_cpu_ns", "sigchld_ignored_count", "psi_cpu_some_us", "psi_memory_some_us", "psi_memory_full_us",
     "psi_io_some_us", "psi_io_full_us",
     *(metric.name for metric in RAW_METRICS if metric.name.startswith("cgroup_")),
 }  # fmt: skip
