@@ -153,6 +153,11 @@ def _seconds(nanoseconds: int | None) -> float | None:
     return None if nanoseconds is None else nanoseconds / 1e9
 
 
+def _longest_interval_ns(session: Session) -> int:
+    """The longest interval that was in force; longer than the one asked for if the budget bound."""
+    return max([session.interval_ns, *(ns for _, ns in session.interval_changes)])
+
+
 def _texts(facts: Mapping[str, Any]) -> dict[str, str]:
     return {key: str(value) for key, value in facts.items()}
 
@@ -171,6 +176,7 @@ _FACTS: tuple[tuple[str, str, Callable[[Session], Any]], ...] = (
     ("target_name", "VARCHAR", lambda session: session.target_name),
     ("command", "VARCHAR", lambda session: session.command),
     ("interval_ms", "DOUBLE", lambda session: session.interval_ns / 1e6),
+    ("longest_interval_ms", "DOUBLE", lambda session: _longest_interval_ns(session) / 1e6),
     ("started_at", "TIMESTAMP", lambda session: _utc(session.started_at_us)),
     ("ended_at", "TIMESTAMP", lambda session: _utc(session.ended_at_us)),
     ("duration_s", "DOUBLE", lambda session: _seconds(session.duration_ns)),
