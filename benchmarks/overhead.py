@@ -45,11 +45,16 @@ def main() -> None:
     options = parser.parse_args()
     rounds = 1 if options.quick else options.rounds
     at_10 = [
-        measure(5.0 if options.quick else ROUND_S, (10,), peers=number == 0, say=say)
+        measure(
+            5.0 if options.quick else ROUND_S,
+            (10,),
+            parts=("ticks", "peers") if number == 0 else ("ticks",),
+            say=say,
+        )
         for number in range(rounds)
     ]
-    at_100 = [measure(5.0 if options.quick else 60.0, (100,), peers=False, say=say)]
-    at_1000 = [measure(5.0 if options.quick else 20.0, (1000,), peers=False, say=say)]
+    at_100 = [measure(5.0 if options.quick else 60.0, (100,), parts=("ticks",), say=say)]
+    at_1000 = [measure(5.0 if options.quick else 20.0, (1000,), parts=("ticks",), say=say)]
     measured = {10: at_10, 100: at_100, 1000: at_1000}
 
     print(as_text(at_10[0], ()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from typing import Annotated
 
 import typer
@@ -19,30 +20,54 @@ def bench_overhead(
             help="Exit 3 when the figure is over N; may be given more than once.",
         ),
     ] = None,
+    parts: Annotated[
+        str,
+        typer.Option(
+            "--parts",
+            metavar="PART,…",
+            help="ticks, trees, duet (the target's slow-down), fidelity, peers (other tools).",
+        ),
+    ] = "ticks,trees,duet,fidelity,peers",
     seconds: Annotated[
-        float, typer.Option("--seconds", min=1.0, help="How long each rate is measured.")
-    ] = 10.0,
+        float,
+        typer.Option("--seconds", min=1.0, help="How long each rate, tree and tool is measured."),
+    ] = 5.0,
     rates: Annotated[
         str, typer.Option("--rates", metavar="HZ,…", help="Ticks a second, each from 1 to 1000.")
-    ] = "1,10,100,1000",
+    ] = "10",
+    trees: Annotated[
+        str, typer.Option("--trees", metavar="N,…", help="Processes of each idle tree.")
+    ] = "1,10,100",
+    pairs: Annotated[
+        int, typer.Option("--pairs", help="Pairs of each duet; more make its interval narrower.")
+    ] = 30,
     json: Annotated[
         bool, typer.Option("--json", help="One JSON object instead of tables.")
     ] = False,
 ) -> None:
-    """Measure what recording costs here: CPU, wall time and memory per tick, beside other tools.
+    """Measure what recording costs here, in about two and a half minutes, beside other tools.
 
-    perfkit bench-overhead --budget 'cpu_us_per_tick<=400' --budget 'missed_percent<1'
+    perfkit bench-overhead --budget 'cpu_us_per_tick<=400' --budget 'slowdown_high_percent_cpu<=0.5'
+
+    perfkit bench-overhead --parts ticks,fidelity --rates 1,10,100,1000 --seconds 20
 
     The recorder is paced as it is at work: a loop that never sleeps would flatter it. A figure's
-    name means 10 Hz; add _at_100hz for another rate. --json shows all names.
+    name means 10 Hz; add _at_100hz for another rate. --json shows all names, docs/overhead.md
+    tells how each is measured.
     """
     from perfkit.cli.output import deliver
     from perfkit.report import overhead as report
     from perfkit.workflows import overhead as workflow
 
+    chosen = workflow.parse_parts(parts)
     rates_hz = workflow.parse_rates(rates)
-    budgets = workflow.parse_budgets(budget or (), rates_hz)
-    measured = workflow.measure(seconds, rates_hz, say=_say)
+    sizes = workflow.parse_trees(trees)
+    budgets = workflow.parse_budgets(budget or (), rates_hz, sizes, chosen)
+    progress = _Progress()
+    measured = workflow.measure(
+        seconds, rates_hz, parts=chosen, trees=sizes, pairs=pairs, say=progress.show
+    )
+    progress.clear()
     outcomes = measured.judge(budgets)
     render = report.as_json if json else report.as_text
     deliver(render(measured, outcomes), None)
@@ -52,6 +77,20 @@ def bench_overhead(
         raise typer.Exit(EXIT_UNDECIDED)
 
 
-def _say(what: str) -> None:
-    if sys.stderr.isatty():
-        print(f"perfkit: {what}", file=sys.stderr)
+class _Progress:
+    """What is measured now, on standard error: one line that changes, or a line each elsewhere."""
+
+    def __init__(self) -> None:
+        self._moving = sys.stderr.isatty()
+        self._started_s = time.monotonic()
+
+    def show(self, what: str) -> None:
+        """Say what begins, and when."""
+        text = f"perfkit: {time.monotonic() - self._started_s:4.0f} s: {what}"
+        end, start = ("", "\r\x1b[K") if self._moving else ("\n", "")
+        print(start + text, end=end, file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        """Leave the terminal as it was."""
+        if self._moving:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)

@@ -106,6 +106,7 @@ class Paced:
         self.counted_from_ns = self.start_ns + warm_up_ns
         self.until_ns = self.counted_from_ns + measured_ns
         self.ticks = self.missed = self.cpu_ns = 0
+        self.late_ns: list[int] = []
         self.counting = False
         if wait is None:
             # the recorder's way of waiting: for a descriptor that tells of the target's end
@@ -115,7 +116,7 @@ class Paced:
             self._sleep = wait
 
     def run(self, work: Callable[[bool, bool], None]) -> None:
-        """Loop until the time is over; the figures are in ticks, missed and cpu_ns."""
+        """Loop until the time is over; the figures are in ticks, missed, late_ns, cpu_ns."""
         clock = self.clock
         deadlines = Deadlines(self.start_ns, self.interval_ns)
         next_system = next_slow = self.start_ns
@@ -127,7 +128,7 @@ class Paced:
             if not self.counting and now >= self.counted_from_ns:
                 self.counting = True
                 cpu_ns = clock.cpu_ns()
-            _, missed = deadlines.arrive(now)
+            late_ns, missed = deadlines.arrive(now)
             system, slow = now >= next_system, now >= next_slow
             if system:
                 next_system = now + SYSTEM_EVERY_NS - self.interval_ns // 2
@@ -137,6 +138,7 @@ class Paced:
             if self.counting:
                 self.ticks += 1
                 self.missed += missed
+                self.late_ns.append(late_ns)
             self._wait(deadlines)
         self.cpu_ns = clock.cpu_ns() - cpu_ns
 
@@ -304,3 +306,4 @@ def main() -> None:
         figures = parts_loop(paced, pid, sys.argv[6])
     figures |= {"ticks": paced.ticks, "missed": paced.missed, "cpu_ns": paced.cpu_ns}
     print(" ".join(f"{name}={value}" for name, value in figures.items()))
+    print(*paced.late_ns)
