@@ -147,12 +147,17 @@ def is_live(directory: str) -> bool:
     return False
 
 
-def remove_journal(directory: str) -> None:
-    """Remove the journal's files and its directory; files that are not the journal's stay."""
+def remove_journal(directory: str, strangers: Sequence[int] = ()) -> None:
+    """Remove the journal's files and its directory; files that are not the journal's stay.
+
+    strangers: numbers of segments of another recording; they stay, and so does the directory.
+    """
+    theirs = tuple(f"{number:06d}." for number in strangers)
     for name in os.listdir(directory):
-        if name.endswith((".ticks", ".frames")):
+        if name.endswith((".ticks", ".frames")) and not name.startswith(theirs):
             os.unlink(f"{directory}/{name}")
-    os.rmdir(directory)
+    if not theirs:
+        os.rmdir(directory)
 
 
 class JournalWriter:
@@ -228,8 +233,13 @@ class JournalWriter:
                 pass  # somebody removed it before
 
     def is_lost(self) -> bool:
-        """Whether somebody removed the journal from under the recorder."""
-        return os.fstat(self._ticks).st_nlink == 0
+        """Whether the journal is no longer where it was: removed, moved, or its disk unmounted."""
+        try:
+            there = os.stat(_segment_path(self.directory, self.segment, "ticks"))
+        except OSError:
+            return True
+        ours = os.fstat(self._ticks)
+        return (there.st_ino, there.st_dev) != (ours.st_ino, ours.st_dev)
 
     def close(self) -> None:
         """Let go of the files; the journal stays."""

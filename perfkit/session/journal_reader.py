@@ -87,7 +87,8 @@ class JournalSource:
     """The ticks of a journal, raw: nothing is derived here.
 
     path, session (notes so far included), metrics; live: whether a recorder is writing it now;
-    problems: a sentence for each thing that is damaged, as far as it is known on opening.
+    problems: a sentence for each thing that is damaged, as far as it is known on opening;
+    strangers: numbers of segments that belong to another recording, and are not read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -97,6 +98,7 @@ class JournalSource:
         self.live: bool = is_live(str(path))
         self._damaged: int | None = None
         problems: list[str] = []
+        self.strangers: tuple[int, ...] = ()
         self._segments = self._find_segments(problems)
         layout = self._segments[0].layout
         self.metrics: tuple[Metric, ...] = layout.metrics
@@ -198,6 +200,13 @@ class JournalSource:
         numbers = [int(path.stem) for path in paths]
         for number, path, line, text in zip(numbers, paths, lines, headers, strict=True):
             layout = layouts[agreed]
+            if text is not None and _differ(layout.session, layouts[text].session):
+                self.strangers += (number,)
+                problems.append(
+                    f"Segment {number:06d} belongs to another recording; it was left out and stays "
+                    "in the journal's folder."
+                )
+                continue
             if text is not None and len(line) != layout.size:
                 layout = layouts[text]
             if text != agreed and (text is not None or number != numbers[-1]):
@@ -325,6 +334,12 @@ def _first_line(path: Path) -> bytes | None:
             return file.readline(_HEADER_LIMIT)
     except FileNotFoundError:
         return None
+
+
+def _differ(one: Session, other: Session) -> bool:
+    """Whether these are two recordings, and not one whose id has a damaged letter."""
+    ids = (one.session_id, other.session_id)
+    return len(ids[0]) != len(ids[1]) or sum(a != b for a, b in zip(*ids, strict=True)) > 1
 
 
 def _layout(header: Any, size: int, source: str) -> _Layout:

@@ -52,7 +52,7 @@ def seal(journal: Path, output: Path, *, force: bool = False, keep: bool = False
                 "choose another file with -o or overwrite it with --force"
             )
         if not keep:
-            _remove(journal)
+            _remove(journal, source.strangers)
     return output
 
 
@@ -120,9 +120,9 @@ def _owned(journal: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _remove(journal: Path) -> None:
+def _remove(journal: Path, strangers: Sequence[int]) -> None:
     try:
-        remove_journal(str(journal))
+        remove_journal(str(journal), strangers)
     except OSError as error:
         raise UnusableInput(
             f"the session is sealed, but its journal {printable(str(journal))} cannot be removed "

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from recorded_examples import record
+from recorded_examples import FACTS, record
 
 from perfkit.errors import EXIT_OK, EXIT_UNUSABLE, EXIT_USAGE, OutputRefused, UnusableInput
 from perfkit.session.parquet import SessionFile
@@ -205,3 +205,27 @@ def test_a_journal_that_cannot_be_removed_is_told(tmp_path: Path, journal: Path)
 
     assert SessionFile(tmp_path / "s.parquet").ticks == 120
     assert names(journal) == ["mine.txt"]
+
+
+def test_segments_of_another_recording_are_left_out_and_left_there(
+    tmp_path: Path, journal: Path
+) -> None:
+    """Each recording is sealed whole, without a tick of the other's."""
+    record(other := tmp_path / "other.parquet.partial", 30)
+    line, _, records = (other / "000000.ticks").read_bytes().partition(b"\n")
+    own_id = str(FACTS["session_id"]).encode()
+    another = line.replace(own_id, own_id[::-1])
+    assert another != line
+    (journal / "000777.ticks").write_bytes(another + b"\n" + records)
+    seal(journal, tmp_path / "s.parquet")
+    sealed = SessionFile(tmp_path / "s.parquet")
+
+    assert sealed.ticks == 120
+    assert sealed.session.notes["journal_problems"].startswith(
+        "Segment 000777 belongs to another recording"
+    )
+    assert names(journal) == ["000777.ticks"]
+
+    seal(journal, tmp_path / "other.parquet")
+    assert SessionFile(tmp_path / "other.parquet").ticks == 30
+    assert not journal.exists()
