@@ -5,14 +5,23 @@ Nothing here loads a large library: what a command needs, it imports when it run
 
 from __future__ import annotations
 
+import errno
 import gc
+import os
 import sys
 from typing import Annotated, NoReturn
 
 import typer
 
 from perfkit.cli import commands
-from perfkit.errors import EXIT_FAULT, EXIT_LAUNCH_FAILED, EXIT_USAGE, PerfkitError
+from perfkit.errors import (
+    EXIT_FAULT,
+    EXIT_LAUNCH_FAILED,
+    EXIT_UNUSABLE,
+    EXIT_USAGE,
+    PerfkitError,
+    UsageError,
+)
 from perfkit.model.text import printable
 from perfkit.version import __version__
 
@@ -31,6 +40,8 @@ commands.register(app)
 _ClickException: type[Exception] = next(
     base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException"
 )
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 def _show_version(wanted: bool) -> None:
@@ -60,11 +71,17 @@ def main() -> NoReturn:
 def run(words: list[str]) -> int:
     """Run one command line and return its exit code."""
     try:
+        if "" in words and words[:1] != ["record"]:
+            raise UsageError("an argument is empty; was a variable of the shell not set?")
         code = app(words, prog_name="perfkit", standalone_mode=False)
+        sys.stdout.flush()
     except PerfkitError as error:
         _complain(str(error))
         return _code_of(error.exit_code, words)
     except _ClickException as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            print(error.format_message() if hasattr(error, "format_message") else error)
+            return EXIT_USAGE
         message = error.format_message() if hasattr(error, "format_message") else str(error)
         command = next((word for word in words if not word.startswith("-")), "")
         known = any(command == name for name, _ in commands.COMMANDS)
@@ -81,6 +98,13 @@ def run(words: list[str]) -> int:
         # the reader of our output has left; there is nobody to tell
         sys.stderr.close()
         return EXIT_FAULT
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        _complain(f"the output cannot be written ({error.strerror}); make room or choose another")
+        # what is still buffered could not be written either, and would be tried again at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_UNUSABLE
     return code if isinstance(code, int) else 0
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from perfkit.cli.output import assert_writable, deliver, page_for
-from perfkit.errors import EXIT_REGRESSED
+from perfkit.errors import EXIT_REGRESSED, UnusableInput
 from perfkit.report import Format, renderer
 
 
@@ -23,7 +23,11 @@ class FailOn(StrEnum):
 def analyze(
     sessions: Annotated[
         list[Path],
-        typer.Argument(metavar="SESSION...", help="Session files, journals, or folders of them."),
+        typer.Argument(
+            metavar="SESSION...",
+            readable=False,
+            help="Session files, journals, or folders of them.",
+        ),
     ],
     format: Annotated[
         Format, typer.Option(help="What the report is written as.")
@@ -45,7 +49,10 @@ def analyze(
     from perfkit.workflows.analyze import analyze_all, is_as_severe
 
     assert_writable(output, sessions)
-    reports = analyze_all(sessions, rules)
-    deliver(renderer(format)(reports, page_for(output)), output, sessions)
+    reports, refused = analyze_all(sessions, rules)
+    if reports:
+        deliver(renderer(format)(reports, page_for(output)), output, sessions)
+    if refused:
+        raise UnusableInput("\nperfkit: ".join(str(error) for error in refused))
     if fail_on is not None and any(is_as_severe(report, fail_on.value) for report in reports):
         raise typer.Exit(EXIT_REGRESSED)

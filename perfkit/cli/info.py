@@ -19,7 +19,9 @@ class InfoFormat(StrEnum):
 
 
 def info(
-    session: Annotated[Path, typer.Argument(metavar="SESSION", help="A session file or journal.")],
+    session: Annotated[
+        Path, typer.Argument(metavar="SESSION", readable=False, help="A session file or journal.")
+    ],
     format: Annotated[
         InfoFormat, typer.Option(help="What the facts are written as.")
     ] = InfoFormat.TABLE,

@@ -20,7 +20,9 @@ class QueryFormat(StrEnum):
 
 
 def query(
-    session: Annotated[Path, typer.Argument(metavar="SESSION", help="A session file or journal.")],
+    session: Annotated[
+        Path, typer.Argument(metavar="SESSION", readable=False, help="A session file or journal.")
+    ],
     sql: Annotated[
         str,
         typer.Argument(

@@ -19,7 +19,10 @@ def recover(
     """Seal the journal of a recorder that was killed, into the Parquet file it was to become."""
     from perfkit.model.text import printable
     from perfkit.workflows.recover import recover as workflow
+    from perfkit.workflows.source import open_recording
 
     path = workflow(journal, output, force=force)
+    recovered = open_recording(path)
+    ticks = sum(len(block) for block in recovered.blocks(["t_ns"]))
     shown = printable(str(path))
-    print(f"recovered {shown}; next: perfkit analyze {shown}")
+    print(f"recovered {ticks} ticks into {shown}; next: perfkit analyze {shown}")

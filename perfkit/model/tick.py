@@ -19,7 +19,7 @@ PROCESS_FIELDS: tuple[tuple[str, str, str], ...] = (
     ("threads_count", "q", "threads"),
     ("fds_count", "q", "open file descriptors"),
     ("read_bytes", "q", "bytes fetched from storage, reaped children included"),
-    ("write_bytes", "q", "bytes sent to storage, reaped children included"),
+    ("write_bytes", "q", "bytes made dirty for storage, reaped children included"),
     ("runqueue_wait_ns", "q", "time its threads were ready but waited for a core"),
     ("ctx_switches_count", "q", "context switches of its threads, voluntary and not"),
     ("ignores_sigchld", "q", "1 if the process ignores SIGCHLD: its children's figures are lost"),

@@ -97,6 +97,8 @@ def session_facts(report: Report) -> list[tuple[str, str]]:
         facts.append(("ended", "not yet: a recorder is still writing"))
     elif session.stop_reason or session.exit_code is not None or session.exit_signal is not None:
         facts.append(("ended", _ended(report)))
+    elif monitoring.ticks:
+        facts.append(("ended", "unknown: the recorder was cut off; this is what it had written"))
     host = host_sentence(session.host)
     if host:
         facts.append(("host", host))

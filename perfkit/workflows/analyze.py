@@ -10,6 +10,7 @@ from perfkit.analysis.monitoring import monitoring
 from perfkit.analysis.periods import period_length_ns
 from perfkit.analysis.score import verdict
 from perfkit.analysis.summary import Summaries
+from perfkit.errors import UnusableInput
 from perfkit.model.block import Block
 from perfkit.model.insight import SEVERITIES, Insight, NotApplicable, RuleFailed
 from perfkit.model.metric import RECORDER
@@ -23,12 +24,22 @@ ENOUGH_PERIODS = 30
 """A session of fewer is called short."""
 
 
-def analyze_all(paths: Iterable[Path], rules_dir: Path | None = None) -> list[Report]:
+def analyze_all(
+    paths: Iterable[Path], rules_dir: Path | None = None
+) -> tuple[list[Report], list[UnusableInput]]:
     """The reports of all sessions that are meant, in the order given; a folder's are sorted.
 
-    Raises UnusableInput at the first that cannot be read, and for a folder without a session.
+    Returns the reports and why others could not be made: one damaged file in a folder does not
+    hide the rest. Raises UnusableInput for a folder without a session.
     """
-    return [analyze(path, rules_dir) for path in expand(paths)]
+    reports: list[Report] = []
+    refused: list[UnusableInput] = []
+    for path in expand(paths):
+        try:
+            reports.append(analyze(path, rules_dir))
+        except UnusableInput as error:
+            refused.append(error)
+    return reports, refused
 
 
 def analyze(path: Path, rules_dir: Path | None = None) -> Report:
@@ -115,5 +126,7 @@ def _cannot_tell(
             "The recording was cut off before it was sealed: how it ended is unknown. "
             "`perfkit recover` seals what there is."
         )
+    elif recording.kind == "session" and recording.session.stop_reason is None and own.ticks:
+        yield "The recorder was cut off: how the target ended is unknown."
     elif recording.kind == "live journal":
         yield "The recording goes on: what is reported here holds until its last tick so far."

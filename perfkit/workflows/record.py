@@ -43,6 +43,8 @@ _UNITS_NS = {
 }
 _PR_SET_CHILD_SUBREAPER = 36
 _NAME_LENGTH = 40
+_MOST_ATTEMPTS = 1000
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def parse_duration(text: str, what: str) -> int:
@@ -99,12 +101,12 @@ def record_pid(
 ) -> NoReturn:
     """Record a running process; becomes the recorder and never returns.
 
-    Raises TargetGone, OutputRefused.
+    Raises UsageError, TargetGone, OutputRefused.
     """
     name, command = describe_target(pid)
-    path = _output_path(output, name, force)
     session = _session("pid", pid, name, command, interval_ns)
-    lock = _create_journal(path, session)
+    _hold_signals()
+    path, lock = _claim_output(output, session, force)
     _become_recorder(
         {
             "mode": "pid",
@@ -145,10 +147,10 @@ def record_command(
     raw = [os.fsencode(argument) for argument in arguments]
     name = os.path.basename(raw[0])
     try:
-        path = _output_path(output, printable(name), force)
         command = printable(b" ".join(redact(raw)))
         session = _session("command", 0, printable(name), command, interval_ns)
-        lock = _create_journal(path, session)
+        _hold_signals()
+        path, lock = _claim_output(output, session, force)
     except PerfkitError as error:
         raise LaunchFailed(str(error)) from None
     _adopt_orphans()
@@ -176,7 +178,9 @@ def record_command(
 
 
 def describe_target(pid: int) -> tuple[str, str]:
-    """Name and redacted command line of a process that can be recorded. Raises TargetGone."""
+    """Name and redacted command line of a process that can be recorded. Raises TargetGone, UsageError."""
+    if pid <= 0:
+        raise UsageError(f"--pid {pid} is no process; a process id is a positive number")
     if pid == os.getpid():
         raise TargetGone(f"process {pid} is perfkit itself; choose another")
     try:
@@ -190,6 +194,11 @@ def describe_target(pid: int) -> tuple[str, str]:
         raise TargetGone(
             f"{pid} is a thread of process {leader} ({name}), not a process; "
             f"record it with --pid {leader}"
+        )
+    if facts.get(b"Kthread", b"0").strip() == b"1":
+        raise TargetGone(
+            f"process {pid} ({name}) is a thread of the kernel, which has neither memory nor files "
+            "of its own; choose a process"
         )
     if facts.get(b"State", b"").strip().startswith((b"Z", b"X")):
         raise TargetGone(
@@ -219,25 +228,43 @@ def _why_absent(pid: int) -> str:
     )
 
 
-def _output_path(output: Path | None, name: str, force: bool) -> str:
-    """Where the session goes. Raises OutputRefused if it exists or its folder cannot take it."""
-    if output is None:
-        safe = "".join(
-            character if character.isalnum() or character in "-_.+" else "_" for character in name
-        )[:_NAME_LENGTH]
-        stamp = time.strftime("%Y%m%d-%H%M%S")
-        output = Path(f"perfkit-{safe.strip('.') or 'process'}-{stamp}.parquet")
+def _claim_output(output: Path | None, session: Session, force: bool) -> tuple[str, int]:
+    """Where the session goes, and the lock of its journal, which exists from here on.
+
+    A name that perfkit chooses itself is one that nobody has: NAME-TIME, then NAME-TIME-2, ….
+    Raises OutputRefused if the output exists or its folder cannot take it.
+    """
+    if output is not None:
+        return _checked(output, force), _create_journal(str(output), session)
+    name = session.target_name
+    safe = "".join(c if c.isalnum() or c in "-_.+" else "_" for c in name)[:_NAME_LENGTH]
+    stem = f"perfkit-{safe.strip('.') or 'process'}-{time.strftime('%Y%m%d-%H%M%S')}"
+    for attempt in range(1, _MOST_ATTEMPTS):
+        path = f"{stem}.parquet" if attempt == 1 else f"{stem}-{attempt}.parquet"
+        if not os.path.lexists(path) and not os.path.lexists(journal_path(path)):
+            try:
+                return path, _create_journal(path, session)
+            except OutputRefused:
+                if not os.path.lexists(journal_path(path)):
+                    raise  # not taken by another recorder meanwhile: the folder refuses it
+    raise OutputRefused(f"too many recordings are called {stem}; choose a file with -o FILE")
+
+
+def _checked(output: Path, force: bool) -> str:
     shown = printable(str(output))
-    if output.is_dir():
+    if str(output) == "-":
+        raise OutputRefused("a session cannot go to standard output; name a file with -o FILE")
+    # os.path, since its questions are answered "no" where a folder may not be entered
+    if os.path.isdir(output):
         raise OutputRefused(f"{shown} is a folder; name a file with -o FILE")
-    if output.exists() and not force:
+    if os.path.lexists(output) and not force:
         raise OutputRefused(
             f"{shown} exists; choose another file with -o or overwrite with --force"
         )
-    parent = output.parent
-    if not parent.is_dir():
+    if not os.path.isdir(output.parent):
         raise OutputRefused(
-            f"there is no folder {printable(str(parent))}; make it or choose another"
+            f"there is no folder {printable(str(output.parent))} that can be entered; "
+            "make it or choose another"
         )
     return str(output)
 
@@ -279,6 +306,11 @@ def _is_live_terminal() -> bool:
     return sys.stderr.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
 
 
+def _hold_signals() -> None:
+    """Keep what asks for an end until the recorder listens: no journal is left behind by it."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
+
+
 def _adopt_orphans() -> None:
     """Become the parent of every descendant whose own parent ends (prctl(2))."""
     if sys.platform == "linux":
@@ -307,6 +339,7 @@ def _start_blocked(arguments: list[bytes]) -> tuple[int, int, int]:
             signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
             if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
                 signal.signal(signal.SIGINT, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
             os.execvp(arguments[0], arguments)
         except OSError as error:
             os.write(error_write, str(error.errno).encode())

@@ -197,6 +197,8 @@ class Recorder:
         signal.signal(signal.SIGUSR1, _noted)
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        # what came while nobody listened was held back, and comes now
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
 
     def _take_signals(self, numbers: bytes) -> None:
         for number in numbers:

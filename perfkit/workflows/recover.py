@@ -19,11 +19,20 @@ def recover(journal: Path, output: Path | None = None, *, force: bool = False) -
     """
     shown = printable(str(journal))
     if not journal.is_dir():
+        if not journal.exists() and output is None and _sealed(journal).exists():
+            raise UnusableInput(
+                f"{shown} is gone, and {printable(str(_sealed(journal)))} is there: it was sealed "
+                "already"
+            )
         kind = "is a file" if journal.exists() else "does not exist"
         raise UnusableInput(f"{shown} {kind}; name the folder NAME.parquet{SUFFIX} to recover")
     if output is None:
-        name = journal.name
-        if not name.endswith(SUFFIX):
+        if not journal.name.endswith(SUFFIX):
             raise UnusableInput(f"{shown} does not end in {SUFFIX}; name the output with -o FILE")
-        output = journal.with_name(name.removesuffix(SUFFIX))
+        output = _sealed(journal)
     return seal(journal, output, force=force)
+
+
+def _sealed(journal: Path) -> Path:
+    """The file that a journal was to become."""
+    return journal.with_name(journal.name.removesuffix(SUFFIX))

@@ -84,7 +84,7 @@ def test_a_hostile_value_is_harmless_in_a_table_and_exact_in_data(session, capfd
 
 @pytest.mark.parametrize(
     "sql",
-    ["SELEKT", "SELECT nonsense FROM ticks", "DROP VIEW ticks", "SELECT * FROM '/etc/passwd'", ""],
+    ["SELEKT", "SELECT nonsense FROM ticks", "DROP VIEW ticks", "SELECT * FROM '/etc/passwd'", " "],
 )
 def test_wrong_sql_is_one_sentence(session, capfd, sql):
     """Exit code 5, no traceback."""

@@ -9,7 +9,6 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from perfkit.errors import UnusableInput
 from perfkit.model.block import Block, Column
 from perfkit.model.metric import INTEGER
 from perfkit.model.session import Session
@@ -228,15 +227,17 @@ def test_hostile_names_go_through_the_whole_house(written):
             assert json.loads(text)["session"]["target"]["name"].startswith("</script>\\x1b")
 
 
-def test_several_sessions_come_in_order_and_the_first_bad_one_is_named(written, tmp_path):
-    """A folder is sorted; what cannot be read is said by name."""
+def test_several_sessions_come_in_order_and_a_bad_one_does_not_hide_the_others(written, tmp_path):
+    """A folder is sorted; what cannot be read is said by name, beside the reports of the rest."""
     first, second = written(block(1), "b.parquet"), written(block(1), "a.parquet")
 
-    assert [report.source for report in analyze_all([first, second])] == [str(first), str(second)]
-    assert [report.source for report in analyze_all([tmp_path])] == [str(second), str(first)]
+    reports, refused = analyze_all([first, second])
+    assert [report.source for report in reports] == [str(first), str(second)]
+    assert refused == []
     (tmp_path / "c.parquet").write_text("no session")
-    with pytest.raises(UnusableInput, match=r"c\.parquet"):
-        analyze_all([tmp_path])
+    reports, refused = analyze_all([tmp_path])
+    assert [report.source for report in reports] == [str(second), str(first)]
+    assert ["c.parquet" in str(error) for error in refused] == [True]
 
 
 def test_severity_is_compared_by_its_order(written):

@@ -83,6 +83,7 @@ def test_the_commands_exit_code_is_returned(
         (["record", "--bogus", "--", "true"], 125, "No such option"),
         (["record", "-o", "no/such/s.parquet", "--", "true"], 125, "no folder"),
         (["record", "-o", ".", "--", "true"], 125, "is a folder"),
+        (["record", "-o", "-", "--", "true"], 125, "cannot go to standard output"),
     ],
 )
 def test_until_the_command_runs_failures_are_those_of_env(
@@ -104,6 +105,8 @@ def test_until_the_command_runs_failures_are_those_of_env(
         (["record", "--pid", "1", "-i", "-5s"], 2, "not a length of time"),
         (["record", "--pid", "1", "-d", "soon"], 2, "--duration"),
         (["record", "--pid", "one"], 2, "valid int"),
+        (["record", "--pid", "0"], 2, "positive number"),
+        (["record", "--pid", "-1"], 2, "positive number"),
         (["record", "--pid", "4194303"], 5, "no process 4194303"),
         (["record", "--pid", "99999999999"], 5, "no process 99999999999"),
     ],
@@ -204,6 +207,26 @@ def test_a_signal_ends_a_recording_by_pid_and_seals_it(
     assert not (tmp_path / "s.parquet.partial").exists()
 
 
+def test_ctrl_c_while_perfkit_starts_ends_it_cleanly(
+    perfkit_command: Command, processes: Any, tmp_path: Path
+) -> None:
+    """From the journal's first moment on an interrupt is kept until the recorder listens."""
+    target = processes.start(["sleep", "60"])
+    recorder = processes.start(
+        perfkit_command("record", "--pid", str(target.pid), "-o", "s.parquet"),
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+    )
+    while not (tmp_path / "s.parquet.partial").exists():
+        time.sleep(0.0005)
+    recorder.send_signal(signal.SIGINT)
+    said = recorder.communicate(timeout=60)[1]
+    assert recorder.returncode == 0
+    assert "Traceback" not in said
+    assert open_source(tmp_path / "s.parquet").session.stop_reason == "SIGINT was received"
+    assert not (tmp_path / "s.parquet.partial").exists()
+
+
 def test_a_recording_by_pid_ends_with_its_target(
     perfkit_command: Command, processes: Any, tmp_path: Path
 ) -> None:
@@ -243,6 +266,13 @@ def test_the_default_name_tells_the_command_and_the_time(perfkit: Any, tmp_path:
     (path,) = tmp_path.iterdir()
     assert path.name.startswith("perfkit-true-2")
     assert path.suffix == ".parquet"
+
+
+def test_names_that_perfkit_chooses_never_collide(perfkit: Any, tmp_path: Path) -> None:
+    """Recordings begun within one second get names of their own; no command is left unrun."""
+    codes = [perfkit("record", "-q", "--", "true").returncode for _ in range(4)]
+    assert codes == [0, 0, 0, 0]
+    assert len(list(tmp_path.glob("perfkit-true-*.parquet"))) == 4
 
 
 def test_a_live_line_is_drawn_on_a_terminal_and_taken_away(
@@ -529,6 +559,11 @@ def test_a_folder_that_may_not_be_written_is_refused(
     assert one_sentence(done.stderr)
     assert "Permission denied" in done.stderr
     assert list(folder.iterdir()) == []
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    inside = code.replace("'s.parquet'", repr(str(closed / "s.parquet")))
+    done = subprocess.run([sys.executable, "-c", inside], capture_output=True, text=True)
+    assert (done.returncode, one_sentence(done.stderr)) == (5, True)
 
 
 def test_what_is_no_journal_cannot_be_recovered(perfkit: Any, tmp_path: Path) -> None:
