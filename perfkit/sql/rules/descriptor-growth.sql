@@ -13,13 +13,17 @@
 -- recommendation: Sockets that nobody closes: `ss -tanp | grep pid={pid}, | awk '{print $1}' | sort | uniq -c` (many
 --   CLOSE-WAIT: the application does not close after the other side has).
 -- recommendation: Gain time: `prlimit --pid {pid} --nofile=65536`.
-WITH extent AS (
+WITH watched AS (
+    -- A process that ends lets go first: the last two periods say nothing of growth.
+    SELECT t_s, end_s, fds_nearest_count_min, fds_nearest_count_max, fds_nearest_count_mean
+    FROM periods WHERE period <= (SELECT max(period) - 2 FROM periods)
+), extent AS (
     SELECT min(t_s) AS begin_s, max(end_s) AS end_s, count(fds_nearest_count_min) AS periods
-    FROM periods
+    FROM watched
 ), stretches AS (
     SELECT least(5, floor(6 * (t_s - begin_s) / (extent.end_s - begin_s)))::INTEGER AS stretch,
            min(fds_nearest_count_min) AS least_count, max(fds_nearest_count_max) AS most_count
-    FROM periods, extent
+    FROM watched, extent
     GROUP BY stretch
     HAVING count(fds_nearest_count_min) > 0
 ), steps AS (
@@ -34,7 +38,7 @@ WITH extent AS (
            count(*) FILTER (WHERE step_count > 0) AS rising, min(step_count) AS least_step_count
     FROM steps
 ), slope AS (
-    SELECT regr_slope(fds_nearest_count_mean, t_s) AS per_s FROM periods
+    SELECT regr_slope(fds_nearest_count_mean, t_s) AS per_s FROM watched
 ), bound AS (
     SELECT max_by(fds_limit_count, t_ns) AS limit_count FROM ticks
 ), holder AS (
@@ -43,7 +47,7 @@ WITH extent AS (
     SELECT first_count, last_count, limit_count, extent.end_s - begin_s AS watched_s,
            greatest(0, limit_count - last_count) / per_s AS lasts_s
     FROM growth, slope, bound, extent
-    WHERE periods >= 12 AND steps = 5 AND rising >= 4 AND per_s > 0
+    WHERE periods >= 10 AND steps = 5 AND rising >= 4 AND per_s > 0
       AND last_count - first_count >= greatest(16, 0.2 * first_count)
       AND least_step_count >= -0.1 * (last_count - first_count)
       AND last_step_count >= 0.3 * (last_count - first_count) / steps

@@ -3,16 +3,16 @@
 -- severity: medium
 -- cause: memory
 -- needs: rss_bytes
--- meaning: The session is cut into eight stretches of equal length; growth counts only if the least
+-- meaning: The session, its last two periods left out, is cut into eight stretches of equal length; growth counts only if the least
 --   memory of a stretch rises again and again, and in the last one the most as well. So neither
 --   start-up, nor a cache that has filled up, nor the saw-tooth of a garbage collector is a leak.
 --   It must be worth a look too: 4 MiB and 5 % over the session. Where PSS was read, it must grow
 --   along: RSS also grows when processes touch memory that they share.
 -- impact: Memory that only grows ends in swapping or at the out-of-memory killer; at this rate what
 --   is left ({headroom_bytes}) lasts for {lasts_s}.
--- message: Memory grew from {first_bytes} to {last_bytes} in {watched_s} ({slope_bytes_per_s}),
+-- message: Resident memory grew from {first_bytes} to {last_bytes} in {watched_s} ({slope_bytes_per_s}),
 --   in {rising_count} of {steps_count} steps and still at the end; what is left lasts for {lasts_s}.
--- message: Memory grew from {first_bytes} to {last_bytes} in {watched_s} ({slope_bytes_per_s}),
+-- message: Resident memory grew from {first_bytes} to {last_bytes} in {watched_s} ({slope_bytes_per_s}),
 --   in {rising_count} of {steps_count} steps and still at the end.
 -- recommendation: See which process grows:
 --   `perfkit query {session} "SELECT pid, name, min(rss_bytes), max(rss_bytes) FROM processes GROUP BY ALL ORDER BY 4 DESC"`.
@@ -20,12 +20,16 @@
 --   `jcmd {pid} GC.class_histogram` for Java, `pmap -X {pid} | sort -k7 -n | tail` for any.
 -- recommendation: Until the cause is found, restart it before memory runs out, or cap it with
 --   `systemctl set-property UNIT MemoryMax=…`, so that only this service is hit.
-WITH extent AS (
-    SELECT min(t_s) AS begin_s, max(end_s) AS end_s, count(rss_bytes_mean) AS periods FROM periods
+WITH watched AS (
+    -- A process that ends frees its memory first: the last two periods say nothing of growth.
+    SELECT t_s, end_s, rss_bytes_min, rss_bytes_max, rss_bytes_mean
+    FROM periods WHERE period <= (SELECT max(period) - 2 FROM periods)
+), extent AS (
+    SELECT min(t_s) AS begin_s, max(end_s) AS end_s, count(rss_bytes_mean) AS periods FROM watched
 ), stretches AS (
     SELECT least(7, floor(8 * (t_s - begin_s) / (extent.end_s - begin_s)))::INTEGER AS stretch,
            min(rss_bytes_min) AS least_bytes, max(rss_bytes_max) AS most_bytes
-    FROM periods, extent
+    FROM watched, extent
     GROUP BY stretch
     HAVING count(rss_bytes_mean) > 0
 ), steps AS (
@@ -42,7 +46,7 @@ WITH extent AS (
     FROM steps
 ), slope AS (
     SELECT regr_slope(rss_bytes_mean, t_s) AS slope_bytes_per_s
-    FROM periods, extent
+    FROM watched, extent
     WHERE t_s >= begin_s + (extent.end_s - begin_s) / 8
 ), shared AS (
     SELECT (max_by(pss_bytes, t_ns) - min_by(pss_bytes, t_ns)) AS pss_growth_bytes,
@@ -58,7 +62,7 @@ WITH extent AS (
            -- least() passes over what is not known
            greatest(0, least(capacity_bytes - last_bytes, available_bytes)) AS headroom_bytes
     FROM growth, slope, extent, capacity, shared
-    WHERE periods >= 24 AND extent.end_s - begin_s >= 24 AND steps_count = 7
+    WHERE periods >= 22 AND extent.end_s - begin_s >= 22 AND steps_count = 7
       AND last_bytes - first_bytes >= greatest(4 * 1048576, 0.05 * first_bytes)
       AND rising_count >= 6
       AND least_step_bytes >= -0.1 * (last_bytes - first_bytes)

@@ -15,12 +15,16 @@
 -- recommendation: See which process has them:
 --   `perfkit query {session} "SELECT pid, name, min(threads_count), max(threads_count) FROM processes GROUP BY ALL ORDER BY 4 DESC"`.
 -- recommendation: Look for a thread a request without a bound: give the pool a size, the waiting calls a timeout.
-WITH extent AS (
-    SELECT min(t_s) AS begin_s, max(end_s) AS end_s, count(threads_count_min) AS periods FROM periods
+WITH watched AS (
+    -- A process that ends lets go first: the last two periods say nothing of growth.
+    SELECT t_s, end_s, threads_count_min, threads_count_max, threads_count_mean
+    FROM periods WHERE period <= (SELECT max(period) - 2 FROM periods)
+), extent AS (
+    SELECT min(t_s) AS begin_s, max(end_s) AS end_s, count(threads_count_min) AS periods FROM watched
 ), stretches AS (
     SELECT least(5, floor(6 * (t_s - begin_s) / (extent.end_s - begin_s)))::INTEGER AS stretch,
            min(threads_count_min) AS least_count, max(threads_count_max) AS most_count
-    FROM periods, extent
+    FROM watched, extent
     GROUP BY stretch
     HAVING count(threads_count_min) > 0
 ), steps AS (
@@ -44,7 +48,7 @@ SELECT CASE WHEN last_count >= 1000 OR last_count >= 4 * first_count THEN 'high'
        first_count, last_count, extent.end_s - begin_s AS watched_s,
        first_processes_count, last_processes_count, target_pid
 FROM growth, extent, processes_seen, session
-WHERE periods >= 12 AND steps = 5 AND rising >= 4
+WHERE periods >= 10 AND steps = 5 AND rising >= 4
   AND last_count - first_count >= greatest(8, 0.25 * first_count)
   AND least_step_count >= -0.1 * (last_count - first_count)
   AND last_step_count >= 0.3 * (last_count - first_count) / steps
