@@ -172,7 +172,9 @@ class Database:
         """Let go of the memory. A database that is closed answers no more."""
         for worker in self._workers:
             worker.end()
-        self._connection.close()
+        # Refused while a query that was left behind still runs: then it ends with the process.
+        with contextlib.suppress(duckdb.Error):
+            self._connection.close()
 
     # ── admitting ──
 

@@ -20,6 +20,7 @@ from typing import Generic, TypeVar
 Result = TypeVar("Result")
 
 _GRACE_S = 1.0  # how long an interrupted call may take to notice
+_LAST_GRACE_S = 3.0  # and once more at exit
 _ENDING_S = 5.0
 
 
@@ -35,12 +36,12 @@ class Worker(Generic[Result]):
         self._outcomes: queue.SimpleQueue[Result | BaseException] = queue.SimpleQueue()
         self._interrupt: Callable[[], None] | None = None
         self.usable = True
-        thread = threading.Thread(
+        self._thread = threading.Thread(
             target=_work, args=(self._calls, self._outcomes), name="perfkit-sql", daemon=True
         )
-        thread.start()
+        self._thread.start()
         # A thread that still holds DuckDB's objects at exit makes its binding complain on stderr.
-        self.end = weakref.finalize(self, _end, thread, self._calls)
+        self.end = weakref.finalize(self, _end, self._thread, self._calls)
 
     def start(self, function: Callable[[], Result], interrupt: Callable[[], None]) -> None:
         """Begin to call the function; `finish` must follow before the next one.
@@ -55,31 +56,33 @@ class Worker(Generic[Result]):
         try:
             outcome = self._outcomes.get(timeout=timeout_s)
         except queue.Empty:
-            return self.cancel() or TimeoutError()
+            # What an interrupted call ends in may be any error, so it is not asked.
+            self.cancel()
+            return TimeoutError()
         self._interrupt = None
         return outcome
 
-    def cancel(self) -> Result | BaseException | None:
-        """Stop what was started; what comes of it, None if nothing does.
+    def cancel(self) -> None:
+        """Stop what was started, if anything was.
 
         It is interrupted again and again, since an interrupt between two statements is lost. If
         that does not help either, this worker is not `usable` any more.
         """
         interrupt = self._interrupt
         if interrupt is None:
-            return None
+            return
         until = time.monotonic() + _GRACE_S
         while time.monotonic() < until:
             interrupt()
             with contextlib.suppress(queue.Empty):
-                outcome = self._outcomes.get(timeout=0.02)
+                self._outcomes.get(timeout=0.02)
                 self._interrupt = None
-                return outcome
+                return
         self._interrupt = None
         self.usable = False
         self.end.detach()
-        atexit.register(_silence)
-        return None
+        self._calls.put(None)  # should it come back after all
+        atexit.register(_leave, self._thread, interrupt)
 
 
 def _work(
@@ -99,6 +102,16 @@ def _end(thread: threading.Thread, calls: queue.SimpleQueue[Callable[[], Result]
     thread.join(_ENDING_S)
 
 
-def _silence() -> None:
-    """Keep DuckDB's binding from listing, at exit, what the thread that was left behind holds."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+def _leave(thread: threading.Thread, interrupt: Callable[[], None]) -> None:
+    """At exit: a last chance for a call that was left behind, then silence.
+
+    A call that comes back to Python while that is being taken down aborts the process (until Python
+    3.14), so it is worth waiting for; one that does not come back is cut off with the process.
+    """
+    until = time.monotonic() + _LAST_GRACE_S
+    while thread.is_alive() and time.monotonic() < until:
+        interrupt()
+        thread.join(0.02)
+    if thread.is_alive():
+        # DuckDB's binding would list on stderr what the thread still holds.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
