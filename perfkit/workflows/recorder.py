@@ -97,6 +97,7 @@ class Recorder:
                 self._record(sampler, journal)
             except RecordingStopped as error:
                 trouble = error
+        _, ended_boottime_ns, ended_at_us = self._clock.now()
         if self.live is not None:
             self.live.clear()
         if trouble is not None:
@@ -104,7 +105,7 @@ class Recorder:
         if self.child:
             self._wait_for_command()
         if trouble is None:
-            self._finish_journal(journal)
+            self._finish_journal(journal, ended_boottime_ns, ended_at_us)
         sealed = self._seal()
         if self.child:
             return self._command_code()
@@ -262,11 +263,14 @@ class Recorder:
 
     # ── the end ──
 
-    def _finish_journal(self, journal: JournalWriter) -> None:
+    def _finish_journal(
+        self, journal: JournalWriter, ended_boottime_ns: int, ended_at_us: int
+    ) -> None:
+        """Write down how it ended. The times are those of the last tick: CMD may go on for long."""
         try:
             journal.note("stop", self.stop_reason)
-            journal.note("ended_at_us", str(self._clock.wall_us()))
-            elapsed = self._clock.boottime_ns() - self._ticker.start_boottime_ns
+            journal.note("ended_at_us", str(ended_at_us))
+            elapsed = ended_boottime_ns - self._ticker.start_boottime_ns
             journal.note("duration_ns", str(elapsed))
             if self._status is not None:
                 journal.note("exit_cpu_ns", str(self._exit_cpu_ns))

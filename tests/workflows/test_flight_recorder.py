@@ -430,3 +430,21 @@ def test_a_name_that_is_taken_is_left_alone_by_a_copy(
 
     assert (tmp_path / "s-1.parquet").read_text() == "mine"
     assert times(tmp_path / "s-2.parquet")
+
+
+@ON_LINUX
+def test_the_length_of_a_recording_leaves_out_what_the_command_does_afterwards(
+    perfkit_command: Command, tmp_path: Path
+) -> None:
+    """Recorded for 300 ms of a second: cost and length are those of the 300 ms."""
+    subprocess.run(
+        perfkit_command(
+            "record", "-q", "-d", "300ms", "-i", "20ms", "-o", "s.parquet", "--", "sleep", "1"
+        ),
+        cwd=tmp_path, check=True,
+    )  # fmt: skip
+    session = open_source(tmp_path / "s.parquet").session
+
+    assert session.exit_code == 0
+    assert session.duration_ns is not None
+    assert 280 * MS <= session.duration_ns < times(tmp_path / "s.parquet")[-1] + 300 * MS
