@@ -116,7 +116,7 @@ class LinuxSampler:
         """
         if self.tree.forked() or system:
             self.tree.discover(all_threads=system)
-        self.tree.read(row)
+        self.tree.read(row, idle_too=system)
         finished = slow and self._read_slow(row, may_go_on)
         if system:
             self.system.read(row)

@@ -57,6 +57,8 @@ class Member:
     io: one integer for each of IO_FIELDS, or None where /proc/PID/io may not be read.
     stat_raw, io_raw: the texts that were parsed last; equal ones need no parsing.
     cpu_ns: own CPU clock plus the CPU of reaped children; fds: open descriptors or None.
+    clock_ns, looked_ns: where the CPU clock stood before figures and io, and before its children,
+        were read last; -1 before the first reading.
     zombie: whether the process has ended and waits to be reaped.
     changes: how often `stat` had changed, halved now and then: how active it is of late.
     denied: name of a file that may not be read to the system's reason.
@@ -69,6 +71,7 @@ class Member:
         "children_cpu_ns",
         "children_fd",
         "clock_id",
+        "clock_ns",
         "cpu_ns",
         "denied",
         "fds",
@@ -78,6 +81,7 @@ class Member:
         "io_fd",
         "io_raw",
         "limits",
+        "looked_ns",
         "pid",
         "stat_fd",
         "stat_raw",
@@ -105,6 +109,7 @@ class Member:
         self.changes = 0
         # the kernel's number of a process CPU clock: include/linux/posix-timers.h
         self.clock_id = (~pid) << 3 | 2
+        self.clock_ns = self.looked_ns = -1
         self.io_fd = self.children_fd = -1
         self.stat_fd = os.open(f"{self._path}/stat", os.O_RDONLY | os.O_CLOEXEC)
         try:

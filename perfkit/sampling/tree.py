@@ -9,6 +9,11 @@ The kernel adds a child's CPU time, page faults and I/O to the parent that reaps
 to whole ticks of 10 ms, which is why the sum alone may step back a little and the maximum is kept.
 A parent that ignores SIGCHLD absorbs nothing: what its children did between two ticks is in
 nobody's account, the kernel's own included, and such parents are counted instead.
+
+A process whose CPU clock stands still has not run, so it has used nothing, started nothing, reaped
+nobody and not ended: the clock, a tenth of the cost of its files, is all that is read of it. What
+changes without its doing (children given to it, pages taken away by the kernel) is seen within a
+second.
 """
 
 from __future__ import annotations
@@ -109,8 +114,9 @@ class Tree:
     def discover(self, *, all_threads: bool) -> None:
         """Admit the children that members have started since.
 
-        all_threads: of every thread; meant for a slower cadence, at which the descriptors go to
-        those members that have been the most active, too.
+        all_threads: of every thread, and of members that have not run since they were looked at;
+        meant for a slower cadence, at which the descriptors go to those members that have been the
+        most active, too.
         """
         if all_threads and self._kept < len(self.members):
             self._share_descriptors()
@@ -118,12 +124,18 @@ class Tree:
             if all_threads:
                 self._scan()
             return
+        clock = self._clock
         waiting = list(self.members.values())
         if self._adopter:
             self._discover_adopted(waiting)
         while waiting:
             member = waiting.pop()
             try:
+                if clock is not None:
+                    clock_ns = clock(member.clock_id)
+                    if clock_ns == member.looked_ns and not all_threads:
+                        continue
+                    member.looked_ns = clock_ns
                 children = member.read_children()
                 if all_threads and member.figures[THREADS_POSITION] > 1:
                     for thread in member.threads():
@@ -160,7 +172,11 @@ class Tree:
         try:
             member = Member(self._proc, pid)
         except OSError:
-            return  # lived and died between two readings: its parent's account has it
+            # it lived and died between two readings, and its parent's account has it; or it is
+            # another user's and hidden, and whatever it uses shows once its parent has reaped it
+            if self._clock is not None and _is_hidden(pid):
+                self.denied["processes of other users"] = "/proc hides it from this user: hidepid"
+            return
         if member.ppid not in self.members and member.ppid != self._adopter:
             member.close()  # the pid was given to a stranger meanwhile
             return
@@ -214,6 +230,9 @@ class Tree:
         self._vanishing = {member.pid: member for member in gone}
         for member in gone:
             self._vanish(member)
+        for member in self.members.values():
+            if member.ppid in self._vanishing:
+                self._read_stat(member)  # it has another parent now, though it need not have run
         self._vanishing = {}
 
     def _vanish(self, member: Member, exact_cpu_ns: int | None = None) -> None:
@@ -273,8 +292,10 @@ class Tree:
 
     # ── what they used ──
 
-    def read(self, row: Row) -> None:
+    def read(self, row: Row, *, idle_too: bool = True) -> None:
         """Read every member and write the fast columns into the row.
+
+        idle_too: read also the files of members that have not run since they were read last.
 
         Written for few calls: after a sleep the processor's caches are cold, and every function
         entered costs more than what it computes.
@@ -286,7 +307,24 @@ class Tree:
         io_complete = True
         zombies = False
         gone: list[Member] = []
+        clock_ns = -1
         for member in self.members.values():
+            if clock is not None:
+                # before the files: what happens in between shows at the next tick
+                try:
+                    clock_ns = clock(member.clock_id)
+                except OSError:
+                    clock_ns = -1  # it is gone: its file will say so
+                if clock_ns == member.clock_ns and not idle_too and clock_ns >= 0:
+                    cpu += member.cpu_ns
+                    if member.zombie:
+                        zombies = True
+                    else:
+                        alive += 1
+                    if member.io is None:
+                        io_complete = False
+                    continue
+                member.clock_ns = clock_ns
             try:
                 raw = pread(member.stat_fd, 1024, 0)
             except OSError:
@@ -304,13 +342,11 @@ class Tree:
                 zombies = True
             else:
                 alive += 1
-            if clock is not None:
-                try:
-                    cpu_ns = clock(member.clock_id) + member.children_cpu_ns
-                    if cpu_ns > member.cpu_ns:
-                        member.cpu_ns = cpu_ns
-                except OSError:
-                    pass  # it died after the line above; the last figure stands
+            if clock_ns >= 0:
+                # its own and no other's: its file, read after its clock, still answered
+                cpu_ns = clock_ns + member.children_cpu_ns
+                if cpu_ns > member.cpu_ns:
+                    member.cpu_ns = cpu_ns
             cpu += member.cpu_ns
             if member.io_fd >= 0:
                 self._read_io(member)
@@ -349,6 +385,14 @@ class Tree:
             member.cpu_ns = self._clock(member.clock_id) + member.children_cpu_ns
         except OSError:
             pass  # ends just now: the figures of `stat` stand
+
+    def _read_stat(self, member: Member) -> None:
+        raw = member.read_file("stat")
+        if raw:
+            before = member.figures
+            member.parse_stat(raw)
+            for position, figure in enumerate(member.figures):
+                self._stat[position] += figure - before[position]
 
     def _read_afresh(self, member: Member) -> bytes:
         """Read a member without kept descriptors; its line of `stat`, empty once it is gone."""
@@ -415,6 +459,17 @@ class Tree:
             return os.open(f"{self._proc}/loadavg", os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
             return -1
+
+
+def _is_hidden(pid: int) -> bool:
+    """Whether a process that /proc does not show is there all the same."""
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except OSError:
+        pass
+    return False
 
 
 _CPU = INDEX["cpu_time_ns"]

@@ -363,3 +363,59 @@ def test_an_idle_process_is_not_parsed_again(
     )
     read(sampler)
     assert parsed == []
+
+
+def test_the_files_of_a_process_that_has_not_run_are_left_alone(
+    processes: Any, sampler_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its CPU clock stands still, so nothing can have changed; what has run is read as ever."""
+    target = processes.python(WORKER)
+    ask(target, "import signal; os.fork() or signal.pause()")
+    (child,) = Path(f"/proc/{target.pid}/task/{target.pid}/children").read_text().split()
+    sampler = sampler_of(target.pid)
+    first = read(sampler)
+    seen: list[str] = []
+    pread = os.pread
+
+    def watched(descriptor: int, length: int, offset: int) -> bytes:
+        seen.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+        return pread(descriptor, length, offset)
+
+    def files_read() -> set[str]:
+        seen.clear()
+        sampler.read(row, system=False, slow=False)
+        return {path for path in seen if path.endswith(("/stat", "/io"))}
+
+    row: list[int | float] = [NULL_INTEGER for _ in RAW_METRICS]
+    monkeypatch.setattr(os, "pread", watched)
+    # both are still on their way to sleep
+    readings = 1
+    while files_read() and readings < 10_000:
+        readings += 1
+    ask(target, "sum(range(100000))")
+    once_it_ran = files_read()
+    monkeypatch.undo()
+
+    assert readings < 10_000
+    assert {f"/proc/{target.pid}/stat", f"/proc/{target.pid}/io"} <= once_it_ran
+    assert not any(path.startswith(f"/proc/{child}/") for path in once_it_ran)
+    assert first["processes_count"] == row[NAMES.index("processes_count")] == 2
+    assert row[NAMES.index("cpu_time_ns")] > first["cpu_time_ns"]  # type: ignore[operator]
+
+
+def test_a_child_of_a_process_that_ran_only_to_fork_is_found_at_once(
+    processes: Any, sampler_of: Any
+) -> None:
+    """Ten times in a row, between the full looks of every second."""
+    target = processes.python(WORKER)
+    sampler = sampler_of(target.pid)
+    read(sampler)
+    row: list[int | float] = [NULL_INTEGER for _ in RAW_METRICS]
+    found = []
+    for _ in range(10):
+        ask(target, "import signal; os.fork() or signal.pause()")
+        sampler.read(row, system=False, slow=False)
+        sampler.read(row, system=False, slow=False)
+        found.append(row[NAMES.index("processes_count")])
+
+    assert found == list(range(2, 12))
