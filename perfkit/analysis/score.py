@@ -32,7 +32,7 @@ def verdict(summaries: Iterable[MetricSummary], insights: Sequence[Insight]) -> 
     score = weighted_score(parts)
     if score is None:
         status, reason = _status_from_insights(insights)
-        return Verdict(None, status, f"no score ({_too_little(parts)}); {reason}", parts)
+        return Verdict(None, status, f"{reason} (no score: {_too_little(parts)})", parts)
     status, reason = _status_from_score(score, insights)
     return Verdict(score, status, reason, parts)
 
@@ -84,12 +84,12 @@ def _status_from_score(score: float, insights: Sequence[Insight]) -> tuple[str, 
 def _status_from_insights(insights: Sequence[Insight]) -> tuple[str, str]:
     worst = _worst(insights)
     if worst == "high":
-        return "poor", "the status comes from the insights: the most severe is high"
+        return "poor", "comes from the insights, the most severe of which is high"
     if worst == "medium":
-        return "fair", "the status comes from the insights: the most severe is medium"
+        return "fair", "comes from the insights, the most severe of which is medium"
     if worst is None:
-        return "good", "the status comes from the insights: there are none"
-    return "good", f"the status comes from the insights: the most severe is {worst}"
+        return "good", "comes from the insights: no rule found anything"
+    return "good", f"comes from the insights, the most severe of which is {worst}"
 
 
 def _worst(insights: Sequence[Insight]) -> str | None:
@@ -102,4 +102,4 @@ def _too_little(parts: Mapping[str, float | None]) -> str:
     if not known:
         return f"{absent} were not recorded"
     weight = round(100 * sum(WEIGHTS[name] for name in known))
-    return f"{', '.join(known)} alone is {weight} % of its weight; {absent} were not recorded"
+    return f"{', '.join(known)} is {weight} % of it; {absent} were not recorded"

@@ -54,5 +54,9 @@ def analyze(
         deliver(renderer(format)(reports, page_for(output)), output, sessions)
     if refused:
         raise UnusableInput("\nperfkit: ".join(str(error) for error in refused))
+    broken = {one for report in reports for one in report.failed_rules} if rules else set()
+    if broken:
+        said = "; ".join(sorted(f"{one.rule}: {one.reason}" for one in broken))
+        raise UnusableInput(f"a rule could not be run ({said}); mend it, or leave out --rules")
     if fail_on is not None and any(is_as_severe(report, fail_on.value) for report in reports):
         raise typer.Exit(EXIT_REGRESSED)

@@ -185,7 +185,7 @@ def verdict_words(report: Report) -> tuple[str, str]:
     status, reason = printable(verdict.status, 20).upper(), printable(verdict.reason)
     if verdict.score is not None and math.isfinite(verdict.score):
         reason = f"score {verdict.score:.0f} of 100; {reason}"
-    elif not reason.startswith("no score"):
+    elif "no score" not in reason:
         reason = f"no score; {reason}"
     return status, reason.removesuffix("; ")
 

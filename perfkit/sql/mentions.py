@@ -37,7 +37,7 @@ _CATALOGUE_OF_TABLES = frozenset(
         "show",
     }
 )
-_CATALOGUE_WORDS = _CATALOGUE_OF_TABLES | {"columns", "describe", "desc"}
+_CATALOGUE_WORDS = _CATALOGUE_OF_TABLES | {"columns", "describe"}
 # With one of these a query may mean columns that are not written in it.
 _OPEN_WORDS = _CATALOGUE_WORDS | {
     "summarize",
@@ -128,12 +128,25 @@ def mentions(sql: str) -> Mentions:
         for token, after in pairwise(found)
         if token.kind in ("word", "quoted") and after.text == "(" and after.kind == "symbol"
     )
+    described = _has_desc(found)
     return Mentions(
         names,
         calls,
-        everything=bool(keywords & _OPEN_WORDS) or _has_star(found) or _starts_with_from(found),
-        catalogue=bool(keywords & _CATALOGUE_WORDS),
+        everything=described
+        or bool(keywords & _OPEN_WORDS)
+        or _has_star(found)
+        or _starts_with_from(found),
+        catalogue=described or bool(keywords & _CATALOGUE_WORDS),
         all_tables=bool(keywords & _CATALOGUE_OF_TABLES),
+    )
+
+
+def _has_desc(found: Sequence[Token]) -> bool:
+    """Whether a query or subquery is a DESC; behind ORDER BY the word is a direction."""
+    befores = ["", *(token.text for token in found)]
+    return any(
+        token.kind == "word" and token.text == "desc" and before in ("", "(", ";")
+        for before, token in zip(befores, found, strict=False)
     )
 
 

@@ -69,8 +69,17 @@ def analyze(path: Path, rules_dir: Path | None = None) -> Report:
         not_applicable=tuple(one for one in outcomes if isinstance(one, NotApplicable)),
         failed_rules=tuple(one for one in outcomes if isinstance(one, RuleFailed)),
         verdict=_verdict(summarised, found),
-        cannot_tell=tuple(_cannot_tell(recording, own, summarised)),
+        cannot_tell=(*_cannot_tell(recording, own, summarised), *_too_late(recording, found)),
     )
+
+
+def _too_late(recording: Recording, found: Sequence[Insight]) -> Iterator[str]:
+    """A word on recommended commands that name a process which is no more."""
+    session = recording.session
+    pid = str(session.target_pid)
+    ended = (session.stop_reason or "").startswith("the target exited")
+    if ended and any(pid in advice for one in found for advice in one.recommendations):
+        yield f"Process {pid} has ended: the commands that name it are for its next run."
 
 
 def _verdict(summaries: Sequence[MetricSummary], found: Sequence[Insight]) -> Verdict:

@@ -118,3 +118,10 @@ def test_every_column_that_is_selected_is_named(columns: list[str]) -> None:
     sql = "SELECT " + ", ".join(f"max({name}) AS m{i}" for i, name in enumerate(columns))
 
     assert set(columns) <= mentions(f"{sql} FROM ticks").names
+
+
+def test_a_direction_behind_order_by_names_no_catalogue() -> None:
+    """DESC begins a statement or a subquery, or else it is a direction: no reason to load all."""
+    assert not mentions("SELECT pid FROM processes ORDER BY pid DESC LIMIT 1").everything
+    assert mentions("SELECT * FROM (DESC ticks)").everything
+    assert mentions("SELECT count(*) FROM (DESC ticks)").catalogue

@@ -39,7 +39,8 @@ WITH shares AS (
     SELECT 'the host''s cores (steal)', steal_percent, NULL, steal_percent / 10, 30
     FROM shares WHERE periods >= 5 AND steal_percent >= 10
 ), strongest AS (
-    SELECT * FROM suspects ORDER BY strength DESC, resource LIMIT 1
+    SELECT resource, pressure_percent, target_ratio, severe_percent
+    FROM suspects ORDER BY strength DESC, resource LIMIT 1
 )
 SELECT CASE WHEN pressure_percent >= severe_percent THEN 'high' ELSE 'medium' END AS severity,
        resource, pressure_percent, target_ratio, target_pid
