@@ -15,6 +15,8 @@ STEP_EVERY_NS = 10_000_000_000
 CALM_NS = 60_000_000_000
 LONGEST_INTERVAL_NS = 5_000_000_000
 DEAR_TICKS = 3
+# each change is written with all before it: a load that swings for weeks must not fill the disk
+CHANGES_KEPT = 200
 GROUP_SHARE = 0.25
 # so much may be spent at once: a first reading of all groups, also of a larger tree
 BURST_NS = 50_000_000
@@ -55,7 +57,8 @@ class Pace:
 
     asked_ns: the interval asked for, never undercut. budget: share of one core, or None to keep
     the interval whatever it costs.
-    interval_ns: the interval now. changes: (t_ns, interval_ns) of every change so far.
+    interval_ns: the interval now. changes: (t_ns, interval_ns) of every change so far: the
+        first one and the newest.
     """
 
     def __init__(self, asked_ns: int, budget: float | None) -> None:
@@ -111,4 +114,6 @@ class Pace:
         self.interval_ns = interval_ns
         self._changed_ns = t_ns
         self.changes.append((t_ns, interval_ns))
+        if len(self.changes) > CHANGES_KEPT:
+            del self.changes[1]
         return True

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfkit.sampling.pace import BURST_NS, LONGEST_INTERVAL_NS, Allowance, Pace
+from perfkit.sampling.pace import BURST_NS, CHANGES_KEPT, LONGEST_INTERVAL_NS, Allowance, Pace
 
 MS = 1_000_000
 S = 1_000_000_000
@@ -73,6 +73,15 @@ def test_it_comes_back_when_the_load_is_over() -> None:
     run(pace, 1200, lambda _: 100_000, start_ns=end)
     assert pace.interval_ns == 100 * MS
     assert pace.changes[-1][1] == 100 * MS
+
+
+def test_a_load_that_swings_for_ever_is_remembered_by_its_first_and_its_newest_changes() -> None:
+    """The list is written anew at each change, so it must not grow without bound."""
+    pace = Pace(100 * MS, 0.01)
+    run(pace, 200_000, lambda t_ns: 20 * MS if t_ns // (200 * S) % 2 else 100_000)
+    assert len(pace.changes) == CHANGES_KEPT
+    assert pace.changes[0][1] == 150 * MS
+    assert pace.changes[-1][0] > 190_000 * S
 
 
 def test_without_a_budget_nothing_ever_changes() -> None:
