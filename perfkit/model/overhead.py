@@ -83,7 +83,9 @@ class PeerCost:
     """Another tool on a target of the same kind in the same run, or why there is no figure of it.
 
     key: one of PEER_KEYS. processes: the size of the tree it looked at; 0 is the busy process.
-    ratio: perfkit's CPU per reading of the same target at the same interval over this one's.
+    ratio: perfkit's CPU per reading of the same target at the same interval over this one's; None
+    where the machine was much busier under one of the two, so that they cannot be compared.
+    clock_us_per_tick: a loop that only wakes up, in the same seconds: it tells how busy.
     """
 
     key: str
@@ -95,6 +97,7 @@ class PeerCost:
     cpu_percent: float | None = None
     rss_mib: float | None = None
     ratio: float | None = None
+    clock_us_per_tick: float | None = None
     absent: str = ""
 
     @property

@@ -179,7 +179,7 @@ class _Bench:
         return tuple(check_sums(kind) for kind in WORKLOADS)
 
     def peers(self, rates: Sequence[RateCost], sized: Sequence[TreeCost]) -> tuple[PeerCost, ...]:
-        ours_us = {rate.rate_hz: rate.cpu_us_per_tick for rate in rates}
+        ours_us = {rate.rate_hz: (rate.cpu_us_per_tick, rate.clock_us_per_tick) for rate in rates}
         seconds = self._seconds
         costs = []
         with target(BUSY_TARGET) as pid:
@@ -192,7 +192,7 @@ class _Bench:
                     ours_us[rate_hz] = recorder_us_per_tick(
                         rate_hz, seconds, WARM_UP_S, pid, self._folder
                     )
-                costs.append(with_ratio(cost, ours_us.get(rate_hz)))
+                costs.append(with_ratio(cost, *ours_us.get(rate_hz, (None, None))))
         return tuple(costs) + self._peers_of_largest(sized)
 
     def _peers_of_largest(self, sized: Sequence[TreeCost]) -> tuple[PeerCost, ...]:

@@ -11,7 +11,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from perfkit.model.overhead import PeerCost
-from perfkit.workflows.overhead_processes import NS, cpu_ns, ended, figures_of, loop, rss_mib
+from perfkit.workflows.overhead_processes import (
+    NS,
+    cpu_ns,
+    ended,
+    figures_of,
+    loop,
+    rss_mib,
+    us_per_tick,
+)
+
+# A loop that only wakes up uses this many times more on a machine too busy to be compared with.
+MOST_BUSIER = 1.5
 
 # a tool that ends by itself ends after what is measured
 _SPARE_S = 5.0
@@ -79,7 +90,7 @@ def measure_peer(
         rss = rss_mib(process.pid)
         if before_ns is None or after_ns is None or process.poll() is not None:
             return _absent(peer, processes, "ended before its time")
-        figures_of(clock)
+        clock_figures = figures_of(clock).named
     used_ns = after_ns - before_ns
     return PeerCost(
         peer.key,
@@ -90,13 +101,21 @@ def measure_peer(
         cpu_us_per_tick=used_ns / 1000 * peer.interval_s * NS / elapsed_ns,
         cpu_percent=100 * used_ns / elapsed_ns,
         rss_mib=rss,
+        clock_us_per_tick=us_per_tick(clock_figures),
     )
 
 
-def with_ratio(cost: PeerCost, ours_us: float | None) -> PeerCost:
-    """The same with perfkit's CPU per tick over this one's."""
+def with_ratio(cost: PeerCost, ours_us: float | None, clock_us: float | None = None) -> PeerCost:
+    """The same with perfkit's CPU per tick over this one's, if the two can be compared.
+
+    clock_us: what a loop that only wakes up used for a tick beside perfkit, if there was one.
+    """
     if ours_us is None or not cost.cpu_us_per_tick:
         return cost
+    if clock_us and cost.clock_us_per_tick:
+        busier = cost.clock_us_per_tick / clock_us
+        if not 1 / MOST_BUSIER <= busier <= MOST_BUSIER:
+            return cost
     return replace(cost, ratio=ours_us / cost.cpu_us_per_tick)
 
 

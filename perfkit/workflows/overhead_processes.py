@@ -112,6 +112,11 @@ def figures_of(process: subprocess.Popen[bytes]) -> LoopFigures:
     return LoopFigures({name: float(value) for name, value in pairs}, tuple(map(int, late.split())))
 
 
+def us_per_tick(figures: dict[str, float]) -> float | None:
+    """CPU of a loop per tick, in microseconds; None if it had none."""
+    return figures["cpu_ns"] / figures["ticks"] / 1000 if figures["ticks"] else None
+
+
 def cpu_ns(pid: int) -> int | None:
     """A process's CPU clock, own threads alone; None once the process is gone."""
     try:

@@ -25,6 +25,7 @@ from perfkit.workflows.overhead_processes import (
     microseconds,
     record,
     rss_mib,
+    us_per_tick,
 )
 from perfkit.workflows.source import open_recording
 
@@ -92,8 +93,8 @@ def measure_rate(
 
 def recorder_us_per_tick(
     rate_hz: int, seconds: float, warm_up_s: float, pid: int, folder: Path
-) -> float | None:
-    """What the recorder alone uses for a tick of a process, the clock loop beside it."""
+) -> tuple[float | None, float | None]:
+    """What the recorder uses for a tick of a process, and the clock loop beside it; in µs."""
     interval_ns = NS // rate_hz
     session = folder / f"{rate_hz}-{pid}.parquet"
     recording = record(pid, interval_ns, warm_up_s + seconds, session)
@@ -101,9 +102,9 @@ def recorder_us_per_tick(
         ended(recording) as recorder,
         loop("clock", interval_ns, seconds, pid, warm_up_s=warm_up_s) as clock,
     ):
-        figures_of(clock)
+        clock_figures = figures_of(clock).named
         finish(recorder, "the recorder")
-    return ticks_of(session, warm_up_s).cost_us
+    return ticks_of(session, warm_up_s).cost_us, us_per_tick(clock_figures)
 
 
 def rate_cost(
@@ -111,7 +112,7 @@ def rate_cost(
 ) -> RateCost:
     """Put the figures of the recorder and the loops together."""
     clock, bare, parts = (loops[kind].named for kind in ("clock", "bare", "parts"))
-    cpu_us, bare_us = ticks.cost_us, _per_tick_us(bare)
+    cpu_us, bare_us = ticks.cost_us, us_per_tick(bare)
     missed_percent = _missed_percent(ticks.count, ticks.missed)
     clock_missed = _missed_percent(clock["ticks"], clock["missed"])
     beyond = None
@@ -127,7 +128,7 @@ def rate_cost(
         system_us=microseconds(parts.get("system_ns")),
         slow_us=microseconds(parts.get("slow_ns")),
         write_us=microseconds(parts.get("write_ns")),
-        clock_us_per_tick=_per_tick_us(clock),
+        clock_us_per_tick=us_per_tick(clock),
         bare_us_per_tick=bare_us,
         ratio_to_bare=None if cpu_us is None or not bare_us else cpu_us / bare_us,
         rss_mib=rss,
@@ -167,10 +168,6 @@ def lateness_of(late_ns: NDArray[np.int64], interval_ns: int) -> Lateness:
 def _lateness(prefix: str, late_ns: NDArray[np.int64], interval_ns: int) -> dict[str, float | None]:
     lateness = lateness_of(late_ns, interval_ns)
     return {prefix + name: value for name, value in asdict(lateness).items()}
-
-
-def _per_tick_us(figures: dict[str, float]) -> float | None:
-    return figures["cpu_ns"] / figures["ticks"] / 1000 if figures["ticks"] else None
 
 
 def _missed_percent(ticks: float, missed: float) -> float | None:

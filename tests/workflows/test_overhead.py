@@ -29,6 +29,7 @@ from perfkit.model.run import FailedRun, Pair, Run
 from perfkit.report.overhead import as_json, as_text
 from perfkit.workflows import overhead as workflow
 from perfkit.workflows import overhead_slowdown, overhead_sums
+from perfkit.workflows.overhead_peers import with_ratio
 from perfkit.workflows.overhead_probe import Paced, PartsOfTicks, files_of_groups
 from perfkit.workflows.overhead_rates import lateness_of
 from perfkit.workflows.overhead_slowdown import slowdown_of
@@ -330,6 +331,17 @@ def test_a_short_measurement_fills_every_figure(monkeypatch: pytest.MonkeyPatch)
     assert tree.processes == 3
     assert tree.ticks > 0
     assert tree.cpu_us_per_tick is not None
+
+
+def test_a_peer_is_compared_only_if_the_machine_was_about_as_busy() -> None:
+    """What a loop that only wakes up costs tells: within half as much again, either way."""
+    peer = PeerCost("top", "top -b", "top", 0.1, cpu_us_per_tick=600.0, clock_us_per_tick=80.0)
+
+    assert with_ratio(peer, 300.0, 60.0).ratio == 0.5
+    assert with_ratio(peer, 300.0, 50.0).ratio is None
+    assert with_ratio(peer, 300.0, 130.0).ratio is None
+    assert with_ratio(peer, 300.0).ratio == 0.5
+    assert with_ratio(peer, None).ratio is None
 
 
 def test_lateness_is_told_by_its_middle_its_tail_and_its_spread() -> None:
