@@ -354,8 +354,11 @@ def test_an_idle_process_is_not_parsed_again(
     """Unchanged lines cost a comparison, not a parsing."""
     target = processes.python(WORKER)
     sampler = sampler_of(target.pid)
-    read(sampler)
     member = sampler.tree.members[target.pid]
+    settled = b""
+    while settled != member.stat_raw:  # it has said that it is ready, and goes to sleep just now
+        settled = member.stat_raw
+        read(sampler)
     parsed: list[bytes] = []
     parse: Callable[[Any, bytes], None] = type(member).parse_stat
     monkeypatch.setattr(

@@ -497,7 +497,7 @@ def test_pid_1_can_be_the_target_and_the_recorder_is_not_counted(
 
 # In a PID namespace of its own nothing else takes pids, so the next one can be chosen.
 REUSE = """
-import os, signal, sys
+import os, signal, sys, time
 from perfkit.model.metric import NULL_INTEGER
 from perfkit.sampling.metrics import RAW_METRICS
 from perfkit.sampling.tree import INDEX, Tree
@@ -514,6 +514,10 @@ def fork(do):
     return pid
 def spend():
     for _ in range(20_000_000): pass
+def settle():
+    # a start is told to 10 ms, so the next one must not fall into the same
+    until = time.monotonic() + 0.03
+    while time.monotonic() < until: pass
 ask, answer = os.pipe(), os.pipe()
 def root():
     while True:
@@ -531,6 +535,7 @@ pid = say(b"f")
 tree.discover(all_threads=True)
 assert set(tree.members) == {top, pid}, tree.members
 say(b"k")
+settle()
 next_pid_is(pid)
 stranger = fork(lambda: (spend(), signal.pause()))
 assert stranger == pid, (stranger, pid)
@@ -542,8 +547,7 @@ next_pid_is(pid)
 assert say(b"f") == pid
 tree.discover(all_threads=True)
 old = tree.members[pid]
-say(b"k"); next_pid_is(pid); assert say(b"f") == pid
-# a start is told to 10 ms, so the second one must not fall into the same
+say(b"k"); settle(); next_pid_is(pid); assert say(b"f") == pid
 for _ in range(2):
     tree.discover(all_threads=True)
     column(tree, "cpu_time_ns")
