@@ -19,7 +19,7 @@ from perfkit.report.overhead import as_text
 from perfkit.workflows.overhead import measure
 
 ROUND_S = 20.0
-PAIRS = 60
+PAIRS = 90
 LIMITS = (
     # what, figure, rate, limit, unit
     ("CPU per tick at 10 Hz", "cpu_us_per_tick", 10, 350.0, "µs"),

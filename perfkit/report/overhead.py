@@ -163,8 +163,8 @@ def _peers(overhead: Overhead) -> list[str]:
     if not overhead.peers:
         return []
     lines = [
-        "Others on the same target in the same run; ratio: perfkit's CPU over theirs, left",
-        "out where the machine was much busier under one of the two.",
+        "Others on the same target in the same run; ratio: perfkit's CPU over theirs,",
+        "left out where the machine was much busier under one of the two.",
         "",
         _row("", ["every", "CPU", "of a core", "ratio"]),
     ]
