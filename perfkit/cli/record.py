@@ -75,6 +75,10 @@ def record(
         )
     interval_ns = workflow.parse_interval(interval)
     duration_ns = None if duration is None else workflow.parse_duration(duration, "--duration")
+    if duration_ns is not None and duration_ns < interval_ns:
+        raise UsageError(
+            "--duration is shorter than --interval: choose a longer duration or a shorter interval"
+        )
     share = workflow.parse_budget(budget) if adaptive else None
     keep_ns = None if keep is None else workflow.parse_duration(keep, "--keep")
     if follow_daemons and not command:

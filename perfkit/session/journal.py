@@ -177,6 +177,8 @@ class JournalWriter:
         front: int = 0,
     ) -> None:
         self.directory = directory
+        # a current folder whose disk is unmounted goes on to exist for whoever is in it
+        self._place = os.path.abspath(directory)
         self.blank: list[int | float] = [
             NULL_INTEGER if metric.format == "q" else float("nan") for metric in metrics
         ]
@@ -234,11 +236,13 @@ class JournalWriter:
 
     def is_lost(self) -> bool:
         """Whether the journal is no longer where it was: removed, moved, or its disk unmounted."""
+        ours = os.fstat(self._ticks)
         try:
-            there = os.stat(_segment_path(self.directory, self.segment, "ticks"))
+            there = os.stat(_segment_path(self._place, self.segment, "ticks"))
+        except PermissionError:
+            return ours.st_nlink == 0  # the way to it is closed to this user, not the descriptor
         except OSError:
             return True
-        ours = os.fstat(self._ticks)
         return (there.st_ino, there.st_dev) != (ours.st_ino, ours.st_dev)
 
     def close(self) -> None:
