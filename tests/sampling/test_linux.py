@@ -375,6 +375,8 @@ def test_the_files_of_a_process_that_has_not_run_are_left_alone(
     target = processes.python(WORKER)
     ask(target, "import signal; os.fork() or signal.pause()")
     (child,) = Path(f"/proc/{target.pid}/task/{target.pid}/children").read_text().split()
+    while " S " not in Path(f"/proc/{child}/stat").read_text():
+        pass  # it may not have had a core yet since it was born
     sampler = sampler_of(target.pid)
     first = read(sampler)
     seen: list[str] = []
