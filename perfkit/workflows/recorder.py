@@ -179,7 +179,7 @@ class Recorder:
             self._pidfd = -1
         if self._sampler is not None:
             self._sampler.tree.read(self._ticker.row)
-        self._reap(os.WNOHANG)
+        self._reap()
 
     # ── signals ──
 
@@ -236,9 +236,9 @@ class Recorder:
         except (AttributeError, OSError):
             self._pidfd = -1  # before Linux 5.3: every tick looks whether the target is there
 
-    def _reap(self, flags: int) -> None:
+    def _reap(self) -> None:
         """Take CMD's status if it has ended, and what the kernel says of its CPU time."""
-        pid, status, usage = os.wait4(self.pid, flags)
+        pid, status, usage = os.wait4(self.pid, os.WNOHANG)
         if pid:
             self._status = status
             self._exit_cpu_ns = int((usage.ru_utime + usage.ru_stime) * 1e9)
@@ -247,7 +247,7 @@ class Recorder:
         """Wait until CMD has ended, forwarding signals, whatever became of the recording."""
         watched = [self._wake_fd] if self._pidfd < 0 else [self._wake_fd, self._pidfd]
         while self._status is None:
-            self._reap(os.WNOHANG)
+            self._reap()
             if self._status is not None:
                 return
             ready, _, _ = select.select(watched, (), (), 1.0)

@@ -141,8 +141,10 @@ class Ticker:
                 raise RecordingStopped(
                     f"recording stopped: {printable(self.journal.directory)} was removed meanwhile"
                 )
-        groups_ns = self._charge(cost_ns, system, slow) if whole else 0
-        if not whole:
+        groups_ns = 0
+        if whole:
+            groups_ns = self._charge(cost_ns, system, slow)
+        else:
             self._plain_cost_ns = cost_ns
         if pace.spent(t_ns, cost_ns, groups_ns):
             self._change_interval(monotonic_ns, frames)
