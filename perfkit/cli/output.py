@@ -1,27 +1,19 @@
-"""Where a command's text goes: to standard output as that can show it, or into a file, whole.
-
-A report over an earlier report is everyday; over a session it would be a loss, so that is refused.
-"""
+"""Where a command's text goes, and what can be shown there."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
-import stat
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from perfkit.errors import OutputRefused
-from perfkit.model.text import printable
 from perfkit.report import Page
+from perfkit.workflows.report_file import STANDARD_OUTPUT, assert_writable, write_report
 
-STANDARD_OUTPUT = Path("-")
+__all__ = ["STANDARD_OUTPUT", "assert_writable", "deliver", "page_for"]
 
 _FALLBACK_SIZE = (80, 24)
-_JOURNAL_SUFFIX = ".parquet.partial"
-_PARQUET_MAGIC = b"PAR1"
 
 
 def page_for(output: Path | None) -> Page:
@@ -45,101 +37,5 @@ def page_for(output: Path | None) -> Page:
 
 
 def deliver(text: str, output: Path | None, inputs: Iterable[Path] = ()) -> None:
-    """Write text to output, None or `-` being standard output.
-
-    A file is complete or untouched. A reader who closes the pipe early (`| head`) ends it quietly.
-    Raises OutputRefused if output is a session, a journal or one of inputs, or cannot be written.
-    """
-    if output in (None, STANDARD_OUTPUT):
-        _print(text)
-        return
-    assert_writable(output, inputs)
-    _write_file(text, output)
-
-
-def assert_writable(output: Path | None, inputs: Iterable[Path] = ()) -> None:
-    """Raise OutputRefused if `deliver` would; cheap enough to ask before any work is done."""
-    if output in (None, STANDARD_OUTPUT):
-        return
-    shown = printable(str(output))
-    if output.suffix.lower() == ".parquet" or any(
-        part.lower().endswith(_JOURNAL_SUFFIX) for part in output.parts
-    ):
-        raise OutputRefused(
-            f"{shown} is a session's name, which a report may not take; choose another name with -o"
-        )
-    try:
-        found = output.stat()
-    except FileNotFoundError:
-        return
-    except (OSError, ValueError) as error:
-        raise _unwritable(output, error) from None
-    if stat.S_ISDIR(found.st_mode):
-        raise OutputRefused(f"{shown} is a folder; name a file in it with -o")
-    if _is_session(output, found) or any(_is_same(found, path) for path in inputs):
-        raise OutputRefused(
-            f"{shown} is a session, a report would destroy it; choose another name with -o"
-        )
-
-
-def _print(text: str) -> None:
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    data = text.encode(encoding, "backslashreplace")
-    try:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        # Nobody reads any more. The interpreter flushes once more at its end, which must not fail.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
-
-
-def _write_file(text: str, output: Path) -> None:
-    data = text.encode("utf-8", "backslashreplace")
-    try:
-        # Through a link to what it names: renaming would replace the link itself.
-        target = Path(os.path.realpath(output))
-        if target.exists() and not target.is_file():
-            target.write_bytes(data)  # a device or a pipe: nothing there can be renamed over
-            return
-        temporary = target.with_name(f".perfkit-{os.urandom(6).hex()}.tmp")
-        try:
-            with open(temporary, "xb") as file:
-                if target.exists():
-                    os.fchmod(file.fileno(), stat.S_IMODE(target.stat().st_mode))
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(target)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-            raise
-    except (OSError, ValueError) as error:
-        raise _unwritable(output, error) from None
-
-
-def _is_session(path: Path, found: os.stat_result) -> bool:
-    if not stat.S_ISREG(found.st_mode):
-        return False
-    try:
-        with open(path, "rb") as file:
-            return file.read(len(_PARQUET_MAGIC)) == _PARQUET_MAGIC
-    except OSError:
-        return False  # it cannot be read; whether it can be written is seen when it is
-
-
-def _is_same(found: os.stat_result, path: Path) -> bool:
-    try:
-        return os.path.samestat(found, path.stat())
-    except (OSError, ValueError):
-        return False
-
-
-def _unwritable(output: Path, error: OSError | ValueError) -> OutputRefused:
-    reason = getattr(error, "strerror", None) or "not a valid path"
-    return OutputRefused(
-        f"cannot write {printable(str(output))} ({reason}); choose another place with -o"
-    )
+    """Write text to output, None or `-` being standard output, as `write_report` does."""
+    write_report(text, output or STANDARD_OUTPUT, inputs)
