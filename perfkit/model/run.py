@@ -14,7 +14,11 @@ class Run:
     started_ns, ended_ns: on the monotonic clock, from being let go to having ended.
     peak_rss_bytes: the largest resident set of any one process of it, or None where it was below
     that of the small process which started it and thus cannot be told from it.
-    read_bytes, written_bytes: from and to storage.
+    read_bytes, written_bytes: from and to storage. read_call_bytes, written_call_bytes: passed
+    through read and write calls, read_calls and write_calls; None where the kernel keeps no count.
+    instructions: in user mode, or None where the hardware counts none.
+    left_behind: names of the processes that were still there when it had ended: they were ended
+    too, and what they did is in no figure.
     """
 
     started_ns: int
@@ -28,6 +32,12 @@ class Run:
     written_bytes: int
     voluntary_switches: int
     involuntary_switches: int
+    read_call_bytes: int | None = None
+    written_call_bytes: int | None = None
+    read_calls: int | None = None
+    write_calls: int | None = None
+    instructions: int | None = None
+    left_behind: tuple[str, ...] = ()
 
     @property
     def cpu_s(self) -> float:
@@ -42,10 +52,16 @@ class Run:
 
 @dataclass(frozen=True)
 class FailedRun:
-    """A run that is no measurement: why, in words, and the last line it wrote to standard error."""
+    """A run that is no measurement: why, in words, and the last line it wrote to standard error.
+
+    started: False where the command could not be started at all; another try is of no use.
+    timed_out: whether it was killed because its time was over.
+    """
 
     reason: str
     last_words: str = ""
+    started: bool = True
+    timed_out: bool = False
 
     def __str__(self) -> str:
         return f"{self.reason}: {self.last_words}" if self.last_words else self.reason

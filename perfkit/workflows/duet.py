@@ -17,14 +17,16 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import perfkit
 from perfkit.errors import PerfkitError
 from perfkit.model.run import FailedRun, Pair, Run
 from perfkit.model.text import printable
+from perfkit.workflows import orphans
 from perfkit.workflows.duet_launcher import FIGURES
+from perfkit.workflows.instructions import Instructions
 
 DEFAULT_TIMEOUT_S = 600.0
 
@@ -54,18 +56,24 @@ def run_pair(
     together: bool = True,
     timeout_s: float = DEFAULT_TIMEOUT_S,
     beside: Beside | None = None,
+    instructions: bool = False,
 ) -> Pair:
     """Run both sides once, in an order left to chance.
 
     core: the one that they share, or None to leave that to the kernel. together: False runs one
     after the other. beside: see run_sides; with together=False it is entered for each side alone.
+    timeout_s: of each side; in a duet that of both is twice as long, for they share the core.
+    instructions: see run_sides.
     """
     order = list(sides)
     if chance.random() < 0.5:
         order.reverse()
     runs: dict[str, Run | FailedRun] = {}
     for group in [order] if together else [[side] for side in order]:
-        runs |= run_sides(group, core=core, timeout_s=timeout_s, beside=beside)
+        allowed_s = timeout_s * len(group)
+        runs |= run_sides(
+            group, core=core, timeout_s=allowed_s, beside=beside, instructions=instructions
+        )
     return Pair(order[0].name, {side.name: runs[side.name] for side in sides})
 
 
@@ -75,15 +83,19 @@ def run_sides(
     core: int | None,
     timeout_s: float = DEFAULT_TIMEOUT_S,
     beside: Beside | None = None,
+    instructions: bool = False,
 ) -> dict[str, Run | FailedRun]:
     """Run the sides at once, each with a TMPDIR of its own; they are let go in the given order.
 
     beside: what goes on meanwhile, such as a recorder. The process ids are the commands' own: each
     waits, already on its core, to become its command.
+    instructions: whether to have the hardware count them, where it does.
     Standard output is discarded. A side that outlasts the time is killed, and so is whatever a
-    side leaves behind in its process group. Raises PerfkitError where no process can be started.
+    side leaves behind in its process group; inside `orphans.adopting()` also what has left the
+    group. Raises PerfkitError where no process can be started.
     """
-    with tempfile.TemporaryDirectory(prefix="perfkit-run-") as name:
+    known = orphans.children()
+    with tempfile.TemporaryDirectory(prefix="perfkit-run-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         errors = [folder / f"{number}.stderr" for number, _ in enumerate(sides)]
         words = [str(-1 if core is None else core), str(timeout_s)]
@@ -95,14 +107,20 @@ def run_sides(
         with _launcher(words, folder) as launcher:
             pids, floor = _pids_and_floor(launcher, len(sides))
             by_name = {side.name: pid for side, pid in zip(sides, pids, strict=True)}
-            with beside(by_name) if beside else contextlib.nullcontext():
-                lines = _let_go(launcher)
+            with Instructions(pids if instructions else ()) as counters:
+                with beside(by_name) if beside else contextlib.nullcontext():
+                    lines = _let_go(launcher)
+                counts = counters.read()
+        left = orphans.end(known, pids, [str(folder / f"{n}.tmp") for n in range(len(sides))])
         if len(lines) != len(sides):
             raise PerfkitError("the process that starts the runs was ended by someone else")
-        return {
-            side.name: _outcome(line, side, timeout_s, floor, error)
-            for side, line, error in zip(sides, lines, errors, strict=True)
-        }
+        outcomes = {}
+        for number, side in enumerate(sides):
+            run = _outcome(lines[number], side, timeout_s, floor, errors[number])
+            if isinstance(run, Run):
+                run = replace(run, left_behind=left[number], instructions=counts.get(pids[number]))
+            outcomes[side.name] = run
+        return outcomes
 
 
 def other_core(core: int) -> int | None:
@@ -164,7 +182,8 @@ def _outcome(
 ) -> Run | FailedRun:
     reason = _failure(line, side, timeout_s)
     if reason:
-        return FailedRun(reason, _last_words(errors))
+        started, timed_out = not line["exec_errno"], bool(line["timed_out"])
+        return FailedRun(reason, _last_words(errors), started, timed_out)
     peak = line["peak_rss_bytes"]
     return Run(
         started_ns=line["started_ns"],
@@ -178,7 +197,15 @@ def _outcome(
         written_bytes=line["written_blocks"] * _BLOCK_BYTES,
         voluntary_switches=line["voluntary_switches"],
         involuntary_switches=line["involuntary_switches"],
+        read_call_bytes=_known(line["read_call_bytes"]),
+        written_call_bytes=_known(line["written_call_bytes"]),
+        read_calls=_known(line["read_calls"]),
+        write_calls=_known(line["write_calls"]),
     )
+
+
+def _known(number: int) -> int | None:
+    return number if number >= 0 else None
 
 
 def _failure(line: Mapping[str, int], side: Side, timeout_s: float) -> str:

@@ -40,8 +40,17 @@ FIGURES = (
     "written_blocks",
     "voluntary_switches",
     "involuntary_switches",
+    "read_call_bytes",
+    "written_call_bytes",
+    "read_calls",
+    "write_calls",
 )
-"""What a side's line holds, in this order, all integers."""
+"""What a side's line holds, in this order, all integers; -1 is unknown."""
+
+# Standard error goes into a file, so that whoever reads it takes no part in the run; a command
+# that never ends its complaints must not fill the disk.
+_MOST_ERROR_BYTES = 16 << 20
+_LOOK_S = 1.0
 
 
 class Side:
@@ -50,6 +59,7 @@ class Side:
     def __init__(self, core: int, words: list[bytes], folders: Sequence[bytes]) -> None:
         go_read, self._go = os.pipe()
         self._exec_error, error_write = os.pipe()
+        self._errors = folders[2]
         self.started_ns = 0
         self.reaped = False
         self.pid = os.fork()
@@ -87,6 +97,7 @@ class Side:
         # What it left behind in its group would go on beside the next pair. Before it is reaped,
         # since afterwards its number may be another's.
         self.kill()
+        calls = _calls(self.pid)
         self.reaped = True
         _, status, usage = os.wait4(self.pid, 0)
         return (
@@ -104,7 +115,26 @@ class Side:
             usage.ru_oublock,
             usage.ru_nvcsw,
             usage.ru_nivcsw,
+            *calls,
         )
+
+    def shorten_errors(self) -> None:
+        """Start its file for standard error anew where it has become large."""
+        try:
+            if os.stat(self._errors).st_size > _MOST_ERROR_BYTES:
+                os.truncate(self._errors, 0)  # it appends, so it goes on from here
+        except OSError:
+            pass  # not made yet, or removed by the command
+
+
+def _calls(pid: int) -> tuple[int, ...]:
+    """What passed through read and write calls, until it is reaped; reaped children included."""
+    try:
+        with open(f"/proc/{pid}/io", "rb") as file:
+            numbers = [int(line.split()[1]) for line in file.read().splitlines()[:4]]
+    except (OSError, ValueError, IndexError):
+        numbers = []
+    return tuple(numbers) if len(numbers) == 4 else (-1, -1, -1, -1)
 
 
 def _become(words: list[bytes], folders: Sequence[bytes], go_read: int) -> None:
@@ -137,10 +167,14 @@ def run(timeout_s: float, sides: Sequence[Side]) -> None:
     timed_out = False
     while running:
         left_s = max(0.0, (deadline_ns - time.monotonic_ns()) / 1e9)
-        ready, _, _ = select.select([*running, 0], (), (), None if timed_out else left_s)
+        wait_s = _LOOK_S if timed_out else min(left_s, _LOOK_S)
+        ready, _, _ = select.select([*running, 0], (), (), wait_s)
         if 0 in ready:
             return  # whoever wanted to know is gone
         if not ready:
+            for side in running.values():
+                side.shorten_errors()
+        if not ready and time.monotonic_ns() >= deadline_ns and not timed_out:
             timed_out = True
             for side in running.values():
                 side.kill()

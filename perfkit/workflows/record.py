@@ -10,6 +10,7 @@ import ctypes
 import os
 import secrets
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -175,6 +176,50 @@ def record_command(
         force=force,
         quiet=quiet,
     )
+
+
+def start_recorder(
+    pid: int, arguments: Sequence[str], *, output: Path, interval_ns: int
+) -> subprocess.Popen[bytes]:
+    """Record a process that waits to become a command, which is what the session will say of it.
+
+    A child of ours that ends with its target and leaves its journal beside output, unsealed.
+    Raises OutputRefused.
+    """
+    raw = [os.fsencode(argument) for argument in arguments]
+    name, command = printable(os.path.basename(raw[0])), printable(b" ".join(redact(raw)))
+    lock = _create_journal(str(output), _session("pid", pid, name, command, interval_ns))
+    try:
+        words = _recorder_words(
+            {
+                "mode": "pid",
+                "pid": pid,
+                "command": "",
+                "go_fd": -1,
+                "exec_error_fd": -1,
+                "lock_fd": lock,
+                "live": 0,
+                "follow_daemons": 0,
+                "seal": 0,
+            },
+            str(output),
+            interval_ns,
+            None,
+            budget=None,
+            keep_ns=None,
+            force=False,
+            quiet=True,
+        )
+        return subprocess.Popen(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            pass_fds=[lock],
+            start_new_session=True,
+        )
+    finally:
+        os.close(lock)
 
 
 def describe_target(pid: int) -> tuple[str, str]:
@@ -365,6 +410,33 @@ def _become_recorder(
 ) -> NoReturn:
     # only now, so that the command has not inherited it
     os.set_inheritable(options["lock_fd"], True)
+    words = _recorder_words(
+        {"seal": 1, **options},
+        path,
+        interval_ns,
+        duration_ns,
+        budget=budget,
+        keep_ns=keep_ns,
+        force=force,
+        quiet=quiet,
+    )
+    # asked for a copy before there is anything to copy: ignored, instead of ended by it
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    os.execv(sys.executable, words)
+
+
+def _recorder_words(
+    options: dict[str, Any],
+    path: str,
+    interval_ns: int,
+    duration_ns: int | None,
+    *,
+    budget: float | None,
+    keep_ns: int | None,
+    force: bool,
+    quiet: bool,
+) -> list[str]:
+    """The command line of the small recorder."""
     root = str(Path(perfkit.__file__).parent.parent)
     options |= {
         "journal": journal_path(path),
@@ -383,7 +455,4 @@ def _become_recorder(
     )
     # -S, -E, -P: nothing of the environment or the current folder, and no `site`: less to load
     words = [sys.executable, "-S", "-E", "-P", "-c", code]
-    words += [f"{name}={value}" for name, value in options.items()]
-    # asked for a copy before there is anything to copy: ignored, instead of ended by it
-    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
-    os.execv(sys.executable, words)
+    return words + [f"{name}={value}" for name, value in options.items()]

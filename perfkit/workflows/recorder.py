@@ -56,6 +56,7 @@ class Recorder:
         self.follow_daemons = options["follow_daemons"] == "1"
         self.force = options["force"] == "1"
         self.quiet = options["quiet"] == "1"
+        self.sealing = options.get("seal", "1") == "1"
         self.command = options["command"]
         self.lock_fd = int(options["lock_fd"])
         self.go_fd = int(options["go_fd"])
@@ -133,7 +134,7 @@ class Recorder:
                 self.live.show(ticker.t_ns, journal.sequence, ticker.row, own)
             if last:
                 return
-            if self._pidfd < 0 and sampler.target_gone():
+            if self._pidfd < 0 and not self._following and sampler.target_gone():
                 self._target_ended()
                 if self.stop_reason:
                     return
@@ -174,6 +175,8 @@ class Recorder:
             self.stop_reason = "the target exited"
             return
         self._following = True
+        # there is no CMD any more to decide; daemons may stay for ever
+        signal.signal(signal.SIGINT, _noted)
         if self._pidfd >= 0:
             os.close(self._pidfd)
             self._pidfd = -1
@@ -205,7 +208,7 @@ class Recorder:
         for number in numbers:
             if number == signal.SIGUSR1:
                 self._copy()
-            elif self.child:
+            elif self.child and not self._following:
                 self._forward(number)
             else:
                 names = {signal.SIGINT: "SIGINT", signal.SIGTERM: "SIGTERM"}
@@ -238,6 +241,8 @@ class Recorder:
 
     def _reap(self) -> None:
         """Take CMD's status if it has ended, and what the kernel says of its CPU time."""
+        if self._status is not None:
+            return  # taken before
         pid, status, usage = os.wait4(self.pid, os.WNOHANG)
         if pid:
             self._status = status
@@ -286,6 +291,8 @@ class Recorder:
         """Seal in a process of its own, which may be large; the recorder stays small."""
         self._reap_copies(0)  # they read the journal, and sealing removes it
         os.close(self.lock_fd)  # from here on the journal belongs to whoever seals it
+        if not self.sealing:
+            return True
         pid = self._start_sealing(self.output, ["--force"] if self.force else [])
         if not pid:
             return False

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from perfkit.model.run import FailedRun, Pair, Run
-from perfkit.workflows import duet
+from perfkit.workflows import duet, duet_launcher, orphans
 from perfkit.workflows.duet import Side, run_pair, run_sides
+from perfkit.workflows.instructions import why_not
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the runner is Linux's")
 
@@ -225,6 +226,111 @@ def test_a_side_that_prints_megabytes_is_not_held_up() -> None:
     )
 
     assert str(failure(run_sides([python("a", code)], core=None))) == "it exited with 9: y"
+
+
+DAEMON = """
+import os, sys, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        open(sys.argv[1], "w").write(str(os.getpid()))
+        time.sleep(1000)
+    os._exit(0)
+os.wait()
+while not os.path.exists(sys.argv[1]): pass
+"""
+
+
+def test_a_daemon_that_left_the_group_is_found_and_ended(tmp_path: Path) -> None:
+    """It has a session of its own and no parent; its TMPDIR tells whose it is."""
+    told = tmp_path / "pid"
+    words = (sys.executable, "-S", "-E", "-c", DAEMON, str(told))
+    with orphans.adopting():
+        runs = run_sides([Side("base", ("true",)), Side("head", words)], core=None)
+
+    assert isinstance(runs["base"], Run)
+    assert isinstance(runs["head"], Run)
+    assert runs["base"].left_behind == ()
+    assert [name[:6] for name in runs["head"].left_behind] == ["python"]
+    assert not Path(f"/proc/{told.read_text()}").exists()
+
+
+def test_what_stayed_in_the_group_is_named_too() -> None:
+    """The small process ends it before we see it; its name is still known."""
+    with orphans.adopting():
+        run = only(run_sides([Side("a", ("sh", "-c", "sleep 1000 &"))], core=None))
+
+    assert len(run.left_behind) == 1
+
+
+def test_children_of_others_are_left_alone() -> None:
+    """Only what came meanwhile is ended."""
+    with orphans.adopting(), subprocess.Popen(["sleep", "1000"]) as mine:
+        only(run_sides([Side("a", ("true",))], core=None))
+
+        assert mine.poll() is None
+        mine.kill()
+
+
+def test_read_and_write_calls_are_counted_to_the_byte() -> None:
+    """By the kernel, until the process is reaped; its reaped children are in the count."""
+    plain = python("a", "import os; f = os.open('/dev/null', 1)")
+    writing = python(
+        "b", "import os; f = os.open('/dev/null', 1)\nfor _ in range(100): os.write(f, b'x' * 1000)"
+    )
+    runs = run_sides([plain, writing], core=None)
+    a, b = runs["a"], runs["b"]
+
+    assert isinstance(a, Run)
+    assert isinstance(b, Run)
+    if a.written_call_bytes is None or b.written_call_bytes is None:
+        pytest.skip("this kernel keeps no account of calls")
+    assert b.written_call_bytes - a.written_call_bytes == 100_000
+    assert b.write_calls is not None
+    assert a.write_calls is not None
+    assert b.write_calls - a.write_calls == 100
+
+
+def test_instructions_are_counted_or_the_reason_is_given() -> None:
+    """Twice the loop is nearly twice the count where the hardware counts."""
+    loop = "for _ in range({}): pass"
+    sides = [python("a", loop.format(2_000_000)), python("b", loop.format(4_000_000))]
+    runs = run_sides(sides, core=None, instructions=True)
+    counts = [run.instructions for run in runs.values() if isinstance(run, Run)]
+
+    if why_not():
+        assert counts == [None, None]
+        return
+    a, b = counts
+    assert a is not None
+    assert b is not None
+    assert 1.5 < b / a < 2
+
+
+def test_in_a_duet_each_side_has_the_time_of_both() -> None:
+    """They share the core, so that what takes as long as allowed alone is not killed in company."""
+    burn = BURN.format(seconds=0.4)
+    pair = run_pair(
+        (python("base", burn), python("head", burn)), random.Random(1), core=CORE, timeout_s=0.7
+    )
+
+    assert pair.measured() is not None
+
+
+def test_standard_error_without_end_does_not_fill_the_disk(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Its file is started anew once it has become large."""
+    file = tmp_path / "errors"
+    file.write_bytes(b"x" * 5000)
+    monkeypatch.setattr(duet_launcher, "_MOST_ERROR_BYTES", 4096)
+    side = object.__new__(duet_launcher.Side)
+    side._errors = os.fsencode(file)
+    side.shorten_errors()
+
+    assert file.stat().st_size == 0
+    file.unlink()
+    side.shorten_errors()
 
 
 def _alive_in_group(group: int) -> list[int]:
