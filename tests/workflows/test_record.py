@@ -362,6 +362,40 @@ def test_daemons_of_the_command_are_adopted_and_counted(perfkit: Any, tmp_path: 
     assert max(counted["processes_count"]) >= 2
 
 
+def test_following_daemons_ends_with_the_last_of_them(perfkit: Any, tmp_path: Path) -> None:
+    """The command is gone in an instant, its code is kept, and what stays is recorded."""
+    burn = "import time; a=time.process_time()\nwhile time.process_time()-a<0.3: pass"
+    script = f"(setsid {sys.executable} -c '{burn}' &) ; exit 3"
+    done = perfkit("record", "-q", "--follow-daemons", "-o", "s.parquet", "--", "sh", "-c", script)
+    assert (done.returncode, done.stderr) == (3, "")
+    session = open_source(tmp_path / "s.parquet").session
+    assert (session.exit_code, session.stop_reason) == (3, "the last process of the tree exited")
+    assert columns(tmp_path / "s.parquet", "cpu_time_ns")["cpu_time_ns"][-1] >= 0.3e9
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_following_of_daemons_that_stay(
+    perfkit_command: Command, processes: Any, tmp_path: Path, number: signal.Signals
+) -> None:
+    """Once the command has ended there is nobody to forward it to."""
+    script = "setsid sleep 60 & echo $$ $! > new; mv new pids; exit 4"
+    recorder = processes.start(
+        perfkit_command(
+            "record", "-q", "--follow-daemons", "-o", "s.parquet", "--", "sh", "-c", script
+        ),
+        cwd=tmp_path,
+    )
+    while not (tmp_path / "pids").exists():
+        time.sleep(0.001)
+    command, daemon = map(int, (tmp_path / "pids").read_text().split())
+    while Path(f"/proc/{command}").exists():
+        time.sleep(0.001)
+    recorder.send_signal(number)
+    assert recorder.wait(30) == 4
+    os.kill(daemon, signal.SIGKILL)
+    assert open_source(tmp_path / "s.parquet").session.stop_reason == f"{number.name} was received"
+
+
 def test_no_counter_ever_falls(perfkit: Any, tmp_path: Path) -> None:
     """Processes that come and go take nothing back."""
     script = "for i in 1 2 3 4 5 6; do sh -c 'x=0; while [ $x -lt 20000 ]; do x=$((x+1)); done' & done; wait"
