@@ -49,11 +49,11 @@ _METRIC_WORDS = {
     "involuntary_switches": "involuntary context switches",
     "instructions": "instructions",
 }
-_DESIGN_WORDS = {
-    DUET: "duet",
-    ALTERNATING: "alternating",
-    PAIRED: "paired",
-    UNPAIRED: "unpaired",
+_DESIGNS = {
+    DUET: "pairs ran at once on one core",
+    ALTERNATING: "pairs ran one after the other, in random order",
+    PAIRED: "pairs as they came",
+    UNPAIRED: "runs that were not made in pairs, so a machine that changed is part of the difference",
 }
 _MOST_PAIRS = 1000
 """Where more would be needed, pairs are no advice."""
@@ -61,13 +61,15 @@ _MOST_PAIRS = 1000
 _LARGE = 9.0
 """From here on an effect is told as a multiple: eleven times as much, not +1000 %."""
 
+_REACH = 2.0
+"""How far a picture reaches to either side, in margins."""
+
 
 @dataclass(frozen=True)
 class Row:
-    """One metric in a table, every figure formatted.
+    """One metric in a table, every figure formatted; verdict is as `perfkit.model.verdict` has it.
 
-    verdict: one of the words of `perfkit.model.verdict`. low, high: bounds as shares for a picture,
-    None where unbounded.
+    picture: the interval on a line of PICTURE_WIDTH characters, no difference in its middle.
     """
 
     name: str
@@ -80,6 +82,7 @@ class Row:
     runs: str
     noise: str
     detectable: str
+    picture: str
 
 
 @dataclass(frozen=True)
@@ -115,41 +118,44 @@ def metric_words(name: str) -> str:
     return _METRIC_WORDS.get(name) or printable(name, NAME_LIMIT)
 
 
-def effect_words(effect: float | None) -> str:
-    """An effect with its sign: `+5.2 %`, `-0.13 %`, `11 times`."""
+def effect_words(effect: float | None, digits: int | None = None) -> str:
+    """An effect with its sign: `+5.2 %`, `-0.13 %`, `11 times`; digits behind the point if given."""
     if not _known(effect):
         return UNKNOWN
     if effect >= _LARGE:
         return f"{_multiple(1 + effect)} times"
-    shown = _percent(abs(effect))
-    if shown == "0 %":
-        return shown
-    return f"{'-' if effect < 0 else '+'}{shown}"
+    shown = f"{abs(effect) * 100:.{_digits(effect) if digits is None else digits}f}"
+    if not shown.strip("0."):
+        return "0 %"
+    return f"{'-' if effect < 0 else '+'}{shown} %"
 
 
 def interval_words(low: float | None, high: float | None) -> str:
     """An interval as `+4.1 … +6.4 %`, a bound that is not known as a dash."""
     if not _known(low) and not _known(high):
         return UNKNOWN
-    first, last = effect_words(low), effect_words(high)
+    digits = _digits(low, high)
+    first, last = effect_words(low, digits), effect_words(high, digits)
     if first.endswith(" %") and last.endswith(" %"):
         first = first.removesuffix(" %")
     return f"{first} … {last}"
+
+
+def _digits(*shares: float | None) -> int:
+    """Digits behind the point of a percentage, so that the largest has about two that matter."""
+    size = max((abs(share) * 100 for share in shares if _known(share)), default=0.0)
+    return 2 if size < 0.995 else 1 if size < 19.95 else 0
 
 
 def _known(value: float | None) -> TypeGuard[float]:
     return value is not None and math.isfinite(value)
 
 
-def _percent(share: float) -> str:
-    """A share >= 0 in percent, to the digit that matters."""
-    percent = share * 100
-    if percent >= 99.95:
-        return f"{percent:.0f} %"
-    if percent >= 0.995:
-        return f"{percent:.1f} %"
-    digits = f"{percent:.2f}"
-    return "0 %" if digits == "0.00" else f"{digits} %"
+def _spread(noise: float | None) -> str:
+    """The noise of a pair, a standard deviation of log ratios, as a share: `1.1 %`."""
+    if not _known(noise) or not 0 <= noise < math.log1p(_LARGE):
+        return UNKNOWN
+    return effect_words(math.expm1(noise)).lstrip("+")
 
 
 def _limit(share: float) -> str:
@@ -170,74 +176,80 @@ def headline(comparison: Comparison) -> str:
     """The verdict in a sentence."""
     gating = [one for one in comparison.metrics if one.gating]
     if not gating:
-        return "no gating metric could be measured, so there is nothing to say"
-    told = [one for one in causes(comparison) if one.gating and one.verdict == comparison.verdict]
-    if comparison.verdict == REGRESSED and told:
-        more = f", and {_others(len(told) - 1)}" if len(told) > 1 else ""
-        return f"{told[0].sentence}{more}"
+        return "no metric that decides was measured, so nothing can be said"
+    told = [one for one in causes(comparison) if one.gating]
+    if comparison.verdict == REGRESSED:
+        worse = [one for one in told if one.verdict == REGRESSED]
+        if not worse:
+            return "head is worse than base"
+        more = len(worse) - 1
+        others = f"; {more} more below" if more else ""
+        return f"{worse[0]}{others}"
     if comparison.verdict == PASSED:
-        better = [metric_words(one.metric) for one in gating if one.verdict == IMPROVED]
-        gain = f"; better: {', '.join(better)}" if better else ""
+        better = [str(one) for one in told if one.verdict == IMPROVED]
+        gain = f"; {better[0]}" if better else ""
         return f"{_ruled_out(gating)}{gain}"
-    open_ones = [metric_words(one.metric) for one in gating if one.verdict == UNDECIDED]
-    return f"it cannot be told at this noise: {', '.join(open_ones) or 'no metric is decided'}"
+    return f"it cannot be told at this noise: {_listed(_undecided(comparison), 'and')}"
 
 
-def _others(count: int) -> str:
-    return "one more thing" if count == 1 else f"{count} more things"
+def _undecided(comparison: Comparison) -> list[str]:
+    return [
+        metric_words(one.metric)
+        for one in comparison.metrics
+        if one.gating and one.verdict == UNDECIDED
+    ]
 
 
 def _ruled_out(gating: Sequence[MetricVerdict]) -> str:
     by_margin: dict[float, list[str]] = {}
     for one in gating:
         by_margin.setdefault(one.margin, []).append(metric_words(one.metric))
-    if len(by_margin) == 1:
-        return f"nothing that decides got worse by {_limit(gating[0].margin)} or more"
-    parts = [f"{', '.join(names)} by {_limit(margin)}" for margin, names in by_margin.items()]
-    return f"nothing that decides got worse by its margin: {'; '.join(parts)}"
+    parts = [f"{_limit(margin)} in {_listed(names, 'or')}" for margin, names in by_margin.items()]
+    return f"ruled out is a rise of {_listed(parts, 'or of', 6)}"
+
+
+def _listed(names: Sequence[str], word: str, most: int = 4) -> str:
+    """Names as in a sentence: `a, b or c`; of many, the first few and how many more."""
+    if len(names) > most:
+        return f"{', '.join(names[:most])} and {len(names) - most} more"
+    return f" {word} ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)
 
 
 def causes(comparison: Comparison) -> list[Cause]:
-    """What there is to tell, a cause a line: regressions, what is open, gains, what stands beside.
-
-    What does not decide the verdict is told only where it clearly moved.
-    """
+    """What clearly moved, a cause a line: what decides before what does not, the worst first."""
     groups: dict[tuple[str, str], list[MetricVerdict]] = {}
     for one in comparison.metrics:
-        if one.verdict in (REGRESSED, IMPROVED) or (one.verdict == UNDECIDED and one.gating):
+        if one.verdict in (REGRESSED, IMPROVED):
             groups.setdefault((one.verdict, one.cause or f"\0{one.metric}"), []).append(one)
-    told = [_cause(together) for together in groups.values()]
-    return sorted(told, key=_telling_order)
+    return sorted((_cause(together) for together in groups.values()), key=_telling_order)
 
 
-def _telling_order(cause: Cause) -> tuple[int, float]:
-    order = {REGRESSED: 0, UNDECIDED: 1, IMPROVED: 2}
-    beside = 0 if cause.gating else 10
+def _telling_order(cause: Cause) -> tuple[bool, bool, float]:
     effect = cause.lead.effect
-    return beside + order.get(cause.verdict, 3), -abs(effect) if _known(effect) else 0.0
+    size = abs(math.log1p(effect)) if _known(effect) and effect > -1 else 0.0
+    return not cause.gating, cause.verdict != REGRESSED, -size
 
 
 def _cause(together: Sequence[MetricVerdict]) -> Cause:
     lead, *others = sorted(together, key=lambda one: not one.gating)
     also = [f"{metric_words(one.metric)} {effect_words(one.effect)}" for one in others]
-    return Cause(lead.verdict, lead.gating, lead, sentence(lead), tuple(also[:LIST_LIMIT]))
+    return Cause(lead.verdict, lead.gating, lead, sentence(lead), tuple(cut(also, 6)))
 
 
 def sentence(one: MetricVerdict) -> str:
     """What is known of one metric."""
     name, effect = metric_words(one.metric), effect_words(one.effect)
-    reach = interval_words(one.ci_low, one.ci_high)
-    if one.verdict == REGRESSED:
-        if one.gating:
-            return f"{name} {effect} ({reach}), more than the {_limit(one.tolerance)} tolerated"
-        return f"{name} {effect} ({reach}), which does not decide"
-    if one.verdict == IMPROVED:
-        return f"{name} {effect} ({reach}), better" + ("" if one.gating else ", not decisive")
     if not one.pairs:
         return f"{name}: nothing was measured"
+    said = f"{name} {effect} ({interval_words(one.ci_low, one.ci_high)})"
+    beside = "" if one.gating else ", which does not decide"
+    if one.verdict == REGRESSED:
+        return f"{said}{beside or f', more than the {_limit(one.tolerance)} tolerated'}"
+    if one.verdict == IMPROVED:
+        return f"{said}, better than base{beside}"
     if one.verdict == UNCHANGED:
-        return f"{name} {effect} ({reach}), unchanged: below {_limit(one.margin)}"
-    return f"{name} {effect} ({reach}) is undecided after {runs_words(one)}"
+        return f"{said}, a rise of {_limit(one.margin)} is ruled out{beside}"
+    return f"{said}, undecided after {runs_words(one)}{beside}"
 
 
 def runs_words(one: MetricVerdict) -> str:
@@ -259,24 +271,50 @@ def metric_rows(comparison: Comparison) -> list[Row]:
             base=format_value(one.base, one.unit),
             head=format_value(one.head, one.unit),
             runs=_runs_cell(one),
-            noise=_percent(math.expm1(one.noise)) if _small(one.noise) else UNKNOWN,
+            noise=_spread(one.noise),
             detectable=effect_words(one.detectable_effect),
+            picture=_picture(one),
         )
         for one in comparison.metrics
     ]
 
 
 def _runs_cell(one: MetricVerdict) -> str:
-    design = _DESIGN_WORDS.get(one.design) or printable(one.design, 20)
-    return f"{one.pairs} {design}" if one.pairs else UNKNOWN
+    if not one.pairs:
+        return UNKNOWN
+    return f"{one.pairs} runs" if one.design == UNPAIRED else f"{one.pairs}"
 
 
-def _small(value: float | None) -> TypeGuard[float]:
-    return value is not None and math.isfinite(value) and 0 <= value < 100
+PICTURE_WIDTH = 21
+PICTURE_TITLE = "0    margin".rjust(PICTURE_WIDTH)
+"""Stands above pictures: where there is no difference, and where the margin is."""
+
+
+def _picture(one: MetricVerdict) -> str:
+    """The interval in units of its margin: `│` no difference, `┊` the margin, `●` the effect."""
+    if not _known(one.effect) or not one.margin > 0:
+        return ""
+    middle = PICTURE_WIDTH // 2
+
+    def place(share: float | None, otherwise: int) -> int:
+        if not _known(share):
+            return otherwise
+        at = round(middle + share / one.margin / _REACH * middle)
+        return min(max(at, 0), PICTURE_WIDTH - 1)
+
+    low, high = place(one.ci_low, 0), place(one.ci_high, PICTURE_WIDTH - 1)
+    line = [" "] * PICTURE_WIDTH
+    line[middle] = "│"
+    line[round(middle + middle / _REACH)] = "┊"
+    line[low : high + 1] = "─" * (high + 1 - low)
+    line[place(one.effect, middle)] = "●"
+    return "".join(line)
 
 
 def open_sentences(comparison: Comparison) -> list[str]:
-    """What each undecided gating metric would need, one sentence a metric."""
+    """What would decide a gate that is undecided, one sentence a metric."""
+    if comparison.verdict != UNDECIDED:
+        return []
     return [_advice(one) for one in comparison.metrics if one.gating and one.verdict == UNDECIDED]
 
 
@@ -284,32 +322,30 @@ def _advice(one: MetricVerdict) -> str:
     name = metric_words(one.metric)
     if not one.pairs:
         return f"{name}: nothing was measured, so nothing can be said"
-    parts = [f"{name}: {_power(one)}"]
+    noise = _spread(one.noise)
+    spread = f" that spread by {noise} each" if noise != UNKNOWN else ""
+    rested = f"{name}: {runs_words(one)}{spread}"
+    power = (
+        f"find a true {effect_words(one.detectable_effect)} in 80 of 100 cases"
+        if _known(one.detectable_effect)
+        else "can find no regression, however large"
+    )
+    return f"{rested} {power}; {_remedy(one)}"
+
+
+def _remedy(one: MetricVerdict) -> str:
     needed = pairs_to_decide(one)
     if one.design == UNPAIRED:
-        more = f"about {needed} runs a side" if needed else "many more runs"
-        parts.append(
-            f"{more} might decide it, pairs made on one machine (perfkit gate --base CMD --head "
-            "CMD) would need far fewer"
+        more = f"about {needed} runs a side" if needed else "more runs a side"
+        return (
+            f"{more} may decide it, but pairs made on one machine need far fewer "
+            "(perfkit gate --base CMD --head CMD)"
         )
-    elif needed:
-        parts.append(
-            f"about {needed} pairs would decide it at this noise (--max-pairs, --max-time)"
-        )
-    else:
-        parts.append(
-            "more pairs alone will hardly decide it: pin it to a core (--cpu), make the run "
-            "longer, or use a quieter machine (perfkit bench-noise tells which helps)"
-        )
-    return "; ".join(parts)
-
-
-def _power(one: MetricVerdict) -> str:
-    spread = f", where one pair spreads by {_percent(one.noise)}" if _small(one.noise) else ""
-    after = f"after {runs_words(one)}{spread}"
-    if _known(one.detectable_effect):
-        return f"{after}, a true {effect_words(one.detectable_effect)} is found in 80 of 100 cases"
-    return f"{after}, no regression of whatever size would have been found"
+    quieter = "quieter runs: longer ones, or an idle machine (perfkit bench-noise tells)"
+    if not needed:
+        return f"rather than more pairs it needs {quieter}"
+    pairs = f"about {needed} pairs would decide it (--max-pairs, --max-time)"
+    return pairs if needed <= 2 * one.pairs else f"{pairs}, and so would {quieter}"
 
 
 def pairs_to_decide(one: MetricVerdict) -> int | None:
@@ -333,33 +369,34 @@ def pairs_to_decide(one: MetricVerdict) -> int | None:
     pairs = max(one.pairs * min(needed), one.pairs + 1.0)
     if not pairs <= _MOST_PAIRS:
         return None
-    step = 1 if pairs < 10 else 5 if pairs < 100 else 50
-    return math.ceil(pairs / step) * step
+    step = 1 if pairs < 10 else 5 if pairs < 50 else 10 if pairs < 200 else 50
+    return math.ceil(pairs / step - 1e-9) * step
 
 
 def side_facts(comparison: Comparison) -> list[tuple[str, str]]:
-    """Label and text of what was compared, in reading order."""
-    facts = [(_side_name(side), _side(side)) for side in (comparison.base, comparison.head)]
+    """Label and text of what was compared, in reading order; base and head come first."""
+    sides = (comparison.base, comparison.head)
+    facts = [
+        (_side_name(side), printable(side.source, SOURCE_LIMIT) or "unknown") for side in sides
+    ]
+    made = [" and ".join(_runs_of(side) for side in sides)]
+    if _known(comparison.elapsed_s):
+        made.append(f"in {format_value(comparison.elapsed_s, 's')}")
+    if comparison.seed is not None:
+        made.append(f"order by seed {comparison.seed}")
+    facts.append(("runs", ", ".join(made)))
     if comparison.host:
         facts.append(("host", printable(comparison.host, SOURCE_LIMIT)))
-    made = []
-    if _known(comparison.elapsed_s):
-        made.append(f"took {format_value(comparison.elapsed_s, 's')}")
-    if comparison.seed is not None:
-        made.append(f"seed {comparison.seed}")
-    if made:
-        facts.append(("made", ", ".join(made)))
     return facts
+
+
+def _runs_of(side: ComparedSide) -> str:
+    left_out = f" ({len(side.failed)} left out)" if side.failed else ""
+    return f"{side.runs} of {_side_name(side)}{left_out}"
 
 
 def _side_name(side: ComparedSide) -> str:
     return printable(side.name, 8)
-
-
-def _side(side: ComparedSide) -> str:
-    runs = f"{side.runs} {'run' if side.runs == 1 else 'runs'}"
-    left_out = f", {len(side.failed)} left out" if side.failed else ""
-    return f"{printable(side.source, SOURCE_LIMIT) or 'unknown'} ({runs}{left_out})"
 
 
 def failed_sentences(comparison: Comparison) -> list[str]:
@@ -398,16 +435,35 @@ def cut(sentences: Sequence[str], limit: int = LIST_LIMIT) -> list[str]:
     return [*sentences[: limit - 1], f"and {len(sentences) - limit + 1} more"]
 
 
+def legend_sentences(comparison: Comparison) -> list[str]:
+    """How the table is to be read: where its pairs come from, what noise and finds are."""
+    made: dict[str, list[str]] = {}
+    for one in comparison.metrics:
+        if one.pairs and one.design in _DESIGNS:
+            made.setdefault(one.design, []).append(printable(one.metric, NAME_LIMIT))
+    sentences = [f"{_listed(names, 'and')}: {_DESIGNS[design]}." for design, names in made.items()]
+    if len(made) == 1:
+        sentences = [f"{_DESIGNS[design].capitalize()}." for design in made]
+    if made:
+        sentences.append(
+            "Noise is how far one pair spreads, finds the true rise that 80 of 100 such gates find."
+        )
+    return sentences
+
+
 def terms_sentences(comparison: Comparison) -> list[str]:
     """What the verdict promises, and what it leaves out."""
     sentences = []
     gating = [one for one in comparison.metrics if one.gating]
+    waiting = _undecided(comparison)
+    if comparison.verdict == REGRESSED and waiting:
+        sentences.append(f"A regression ends a gate; open by then: {_listed(waiting, 'and')}.")
     if gating:
         sentences.append(
-            f"Fails without a true difference beyond the tolerance in at most "
-            f"{_limit(comparison.fail_level)} of all gates; a pass overlooks a difference of the "
-            f"margin in at most {_limit(comparison.pass_level)} a metric. What truly lies between "
-            "the two may end either way."
+            "How sure: where no metric truly rose beyond its tolerance, at most "
+            f"{_limit(comparison.fail_level)} of gates fail; a true rise by the margin passes in "
+            f"at most {_limit(comparison.pass_level)}, metric by metric. In between, a gate may "
+            "end either way."
         )
     beside = [one.metric for one in comparison.metrics if not one.gating]
     left_out = list(dict.fromkeys([*comparison.not_gated, *beside]))

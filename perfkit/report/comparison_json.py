@@ -18,7 +18,8 @@ SCHEMA_VERSION = "1.0"
 
 def render(comparison: Comparison) -> str:
     """The comparison as one JSON object; ends in a newline."""
-    return dump(comparison_object(comparison))
+    # `##[` occurs in text only; on standard output a GitHub runner would take it for a command.
+    return dump(comparison_object(comparison)).replace("##[", "#\\u0023[")
 
 
 def comparison_object(comparison: Comparison) -> dict[str, Any]:

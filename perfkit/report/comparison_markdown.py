@@ -10,12 +10,14 @@ from collections.abc import Iterable, Sequence
 
 from perfkit.model.verdict import IMPROVED, PASSED, REGRESSED, UNCHANGED, UNDECIDED, Comparison
 from perfkit.report.comparison import (
+    LIST_LIMIT,
     Row,
     causes,
     cut,
     difference_groups,
     failed_sentences,
     headline,
+    legend_sentences,
     metric_rows,
     note_sentences,
     open_sentences,
@@ -24,6 +26,7 @@ from perfkit.report.comparison import (
     terms_sentences,
     title,
 )
+from perfkit.report.github import disarmed
 from perfkit.report.markdown import code, prose
 
 COMMENT_BYTES = 60_000
@@ -42,7 +45,7 @@ def render(comparison: Comparison, limit: int = COMMENT_BYTES) -> str:
 
     Returns "" where not even the verdict fits.
     """
-    blocks = list(_blocks(comparison))
+    blocks = [disarmed(block) for block in _blocks(comparison)]
     text = "\n\n".join(blocks) + "\n"
     while _size(text) > limit and blocks:
         blocks.pop()
@@ -59,8 +62,10 @@ def _blocks(comparison: Comparison) -> Iterable[str]:
     yield f"## {mark} perfkit: {prose(title(comparison).lower())}"
     yield f"**{prose(headline(comparison))}**"
     told = causes(comparison)
-    if told:
-        yield _bullets(f"{_MARKS.get(one.verdict, '⚪')} {prose(str(one))}" for one in told[:20])
+    if len(told) > 1 or (told and str(told[0]) not in headline(comparison)):
+        yield _bullets(
+            f"{_MARKS.get(one.verdict, '⚪')} {prose(str(one))}" for one in told[:LIST_LIMIT]
+        )
     rows = metric_rows(comparison)
     yield from _table([row for row in rows if row.gating])
     for heading, sentences in (
@@ -87,7 +92,9 @@ def _blocks(comparison: Comparison) -> Iterable[str]:
     beside = [row for row in rows if not row.gating]
     if beside:
         yield _folded("Metrics that do not decide", list(_table(beside)))
-    for sentence in terms_sentences(comparison):
+    for sentence in (" ".join(legend_sentences(comparison)), *terms_sentences(comparison)):
+        if not sentence:
+            continue
         yield f"<sub>{prose(sentence)}</sub>"
 
 
@@ -108,7 +115,7 @@ def _table(rows: Sequence[Row]) -> Iterable[str]:
     if not rows:
         return
     lines = [
-        "| metric | verdict | effect | interval | base | head | from | noise | finds |",
+        "| metric | verdict | effect | interval | base | head | pairs | noise | finds |",
         "|:--|:--|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for row in rows[:_ROWS]:

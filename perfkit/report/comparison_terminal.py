@@ -19,12 +19,15 @@ from perfkit.model.verdict import (
 )
 from perfkit.report import Page
 from perfkit.report.comparison import (
+    LIST_LIMIT,
+    PICTURE_TITLE,
     DifferenceRow,
     Row,
     causes,
     difference_groups,
     failed_sentences,
     headline,
+    legend_sentences,
     metric_rows,
     note_sentences,
     open_sentences,
@@ -51,11 +54,12 @@ _COLUMNS = (
     ("interval", "interval", True),
     ("base", "base", True),
     ("head", "head", True),
-    ("runs", "from", True),
+    ("runs", "pairs", True),
     ("noise", "noise", True),
     ("detectable", "finds", True),
+    ("picture", PICTURE_TITLE, False),
 )
-_GIVEN_UP = (("noise",), ("runs",), ("detectable",), ("base", "head"))
+_GIVEN_UP = (("picture",), ("noise",), ("detectable",), ("runs",), ("base", "head"))
 """Columns that a narrow page leaves out, one after the other."""
 
 
@@ -79,20 +83,23 @@ def render(comparison: Comparison, page: Page) -> str:
     _write_list(sheet, "What would decide it", open_sentences(comparison))
     _write_list(sheet, "Runs left out", failed_sentences(comparison))
     _write_list(sheet, "What limits this", note_sentences(comparison))
-    sheet.blank()
-    for sentence in terms_sentences(comparison):
+    for number, sentence in enumerate(terms_sentences(comparison)):
+        if not number:
+            sheet.blank()
         sheet.paragraph(sentence, QUIET, indent=0)
     return disarmed(ink(sheet.lines, page))
 
 
 def _write_causes(sheet: Sheet, comparison: Comparison) -> None:
     told = causes(comparison)
-    if not told:
-        return
+    if not told or (len(told) == 1 and str(told[0]) in headline(comparison)):
+        return  # the headline has said it
     sheet.heading("What moved, one cause a line")
-    for cause in told:
+    for cause in told[:LIST_LIMIT]:
         style = _STYLES.get(cause.verdict, "") if cause.gating else QUIET
-        sheet.paragraph(str(cause), "", indent=4, head=("  ·", style))
+        sheet.paragraph(str(cause), indent=4, head=("  ·", style))
+    if len(told) > LIST_LIMIT:
+        sheet.paragraph(f"and {len(told) - LIST_LIMIT} more, see the table", QUIET, indent=4)
 
 
 def _write_list(sheet: Sheet, heading: str, sentences: Sequence[str]) -> None:
@@ -107,16 +114,20 @@ def _write_rows(sheet: Sheet, comparison: Comparison) -> None:
     rows = metric_rows(comparison)
     gating = [row for row in rows if row.gating]
     beside = [row for row in rows if not row.gating]
-    columns = _fitting(rows, sheet.width)
     for heading, group in (("Metrics that decide", gating), ("Beside them", beside)):
         if not group:
             continue
         sheet.heading(heading)
+        columns = _fitting(group, sheet.width)
         if columns is None:
             for row in group:
                 _write_stacked(sheet, row)
         else:
             _write_table(sheet, group, columns)
+    legend = legend_sentences(comparison)
+    if legend:
+        sheet.blank()
+        sheet.paragraph(" ".join(legend), QUIET, indent=2)
 
 
 def _fitting(rows: Sequence[Row], width: int) -> dict[str, int] | None:

@@ -2,8 +2,9 @@
 
 A workflow command is a line `::kind title=…::message`; GitHub shows at most ten of a kind for one
 step and drops the others without a word.
-Source: "Workflow commands for GitHub Actions", and the runner's ActionCommand.cs for what is
-escaped: `%`, carriage return and newline everywhere, `:` and `,` in properties as well.
+Source: "Workflow commands for GitHub Actions"; in the runner, ActionCommand.cs for what is escaped
+(`%`, carriage return and newline everywhere, `:` and `,` in properties as well) and
+ExecutionContext.cs for the limits.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from perfkit.report.comparison import (
 )
 
 ANNOTATIONS_A_KIND = 10
-MESSAGE_LIMIT = 4000  # characters; GitHub cuts what is longer than 4 KiB
+MESSAGE_LIMIT = 4096  # characters; the runner cuts what is longer
 
 ERROR, WARNING, NOTICE = "error", "warning", "notice"
 

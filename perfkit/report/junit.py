@@ -40,10 +40,13 @@ def render(comparison: Comparison) -> str:
     """The comparison as an XML document, to be written in UTF-8; ends in a newline."""
     cases = [_metric_case(one) for one in comparison.metrics]
     outcomes = [one for one in map(_outcome, comparison.metrics) if one]
+    # A suite without a case, or without a failure, would be a pass to whoever reads it.
     if not any(one.gating for one in comparison.metrics):
-        # An empty suite would be a pass to whoever reads it.
         outcomes.append("error")
         cases.append(_case("the gate", _element("error", headline(comparison), "unmeasured")))
+    elif comparison.verdict == REGRESSED and "failure" not in outcomes:
+        outcomes.append("failure")
+        cases.append(_case("the gate", _element("failure", headline(comparison), REGRESSED)))
     counts = " ".join(
         [
             f'tests="{len(cases)}"',
@@ -130,4 +133,5 @@ def _seconds(elapsed_s: float | None) -> str:
 def escaped(text: str) -> str:
     """Text as the content of an element or the value of an attribute."""
     text = _NO_XML.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
-    return text.translate(_ENTITIES)
+    # A document on standard output holds no command for a GitHub runner either.
+    return text.translate(_ENTITIES).replace("##[", "##&#91;")

@@ -29,7 +29,8 @@ _NUMBER_WITH_UNIT = re.compile(
 
 _ASCII = str.maketrans(
     {
-        THIN_SPACE: ",", "–": "-", "·": "|", "→": ">", "…": "...", "µ": "u", "─": "-",
+        THIN_SPACE: ",", "–": "-", "·": "|", "→": ">", "…": "...", "µ": "u", "─": "-", "│": "|",
+        "┊": ":", "●": "o",
         **dict(zip(BLOCKS, "_.,-~=*#", strict=True)),
     }
 )  # fmt: skip
