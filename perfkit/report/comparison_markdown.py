@@ -6,6 +6,7 @@ out whole blocks from the end, where the least important stand, so that no tag s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from perfkit.model.verdict import IMPROVED, PASSED, REGRESSED, UNCHANGED, UNDECIDED, Comparison
@@ -37,6 +38,9 @@ SUMMARY_BYTES = 1024 * 1024
 
 _ROWS = 60
 _MARKS = {REGRESSED: "🔴", PASSED: "🟢", IMPROVED: "🟢", UNCHANGED: "⚪", UNDECIDED: "🟡"}
+_BLOCK = re.compile(r"^(\d*)([-+=.)])")
+"""What a list, a rule or a heading begins with; other signs are escaped wherever they stand."""
+
 _LEFT_OUT = "*The rest is left out: it would be more than GitHub takes.*"
 
 
@@ -60,7 +64,7 @@ def _size(text: str) -> int:
 def _blocks(comparison: Comparison) -> Iterable[str]:
     mark = _MARKS.get(comparison.verdict, "⚪")
     yield f"## {mark} perfkit: {prose(title(comparison).lower())}"
-    yield f"**{prose(headline(comparison))}**"
+    yield f"**{prose(headline(comparison).strip())}**"
     told = causes(comparison)
     if len(told) > 1 or (told and str(told[0]) not in headline(comparison)):
         yield _bullets(
@@ -68,6 +72,9 @@ def _blocks(comparison: Comparison) -> Iterable[str]:
         )
     rows = metric_rows(comparison)
     yield from _table([row for row in rows if row.gating])
+    yield _bullets(
+        f"**{prose(label)}**: {_fact(label, text)}" for label, text in side_facts(comparison)
+    )
     for heading, sentences in (
         ("Why, as the recordings have it", reason_sentences(comparison)),
         ("What would decide it", cut(open_sentences(comparison))),
@@ -75,10 +82,7 @@ def _blocks(comparison: Comparison) -> Iterable[str]:
         ("What limits this", note_sentences(comparison)),
     ):
         if sentences:
-            yield f"### {heading}\n\n{_bullets(prose(sentence) for sentence in sentences)}"
-    yield _bullets(
-        f"**{prose(label)}**: {_fact(label, text)}" for label, text in side_facts(comparison)
-    )
+            yield f"### {heading}\n\n{_bullets(_item(sentence) for sentence in sentences)}"
     groups = difference_groups(comparison)
     if groups:
         lines = ["| where | metric | base | head | effect |", "|:--|:--|--:|--:|--:|"]
@@ -100,6 +104,11 @@ def _blocks(comparison: Comparison) -> Iterable[str]:
 
 def _fact(label: str, text: str) -> str:
     return code(text) if label in ("base", "head") else prose(text)
+
+
+def _item(text: str) -> str:
+    """Text as an item of a list that opens no list, rule or code block of its own."""
+    return _BLOCK.sub(r"\1\\\2", prose(text.strip()))
 
 
 def _bullets(items: Iterable[str]) -> str:

@@ -88,7 +88,7 @@ def _add_summary(comparison: Comparison) -> str:
             text = comparison_markdown.render(comparison, limit=room)
             if not text:
                 return "the summary of this step is full"
-            file.write(b"\n" * bool(file.tell()) + text.encode("utf-8", "backslashreplace"))
+            file.write(b"\n\n" * bool(file.tell()) + text.encode("utf-8", "backslashreplace"))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not a valid path"
         return f"{printable(name)} cannot be written ({reason})"

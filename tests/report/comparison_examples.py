@@ -144,9 +144,14 @@ def hostile(text: str) -> Comparison:
     wild = [
         metric(text, text, verdict=REGRESSED, cause=text, note=text, effect=math.inf),
         metric(
-            f"{text}!", verdict=REGRESSED, gating=False, cause=text, effect=1e300, base=math.nan
+            f"beside {text}",
+            verdict=REGRESSED,
+            gating=False,
+            cause=text,
+            effect=1e300,
+            base=math.nan,
         ),
-        metric(f"{text}?", verdict=UNDECIDED, design=UNPAIRED, note=text, effect=math.nan),
+        metric(f"open {text}", verdict=UNDECIDED, design=UNPAIRED, note=text, effect=math.nan),
         metric("zero", verdict=IMPROVED, effect=-1.0, ci_low=-1.0, ci_high=-0.0, noise=math.inf),
     ]
     return Comparison(
@@ -173,6 +178,12 @@ COMMANDS = {
     "an escaped newline": "a%0A::error::owned%25%3A%2C",
     "properties": "file=a.py,line=1::owned",
     "the end of data": "]]></system-out></testsuite>&amp;\ufffe\uffff",
+    "a list": "- item",
+    "another list": "+ item",
+    "a numbered list": "12. item",
+    "a rule": "---",
+    "indented": "      code",
+    "a setext heading": "===",
     "long": "word " * 20_000,
     "long without a blank": "x" * 100_000,
 }
