@@ -80,7 +80,7 @@ class Gate:
             if name not in self._tracks:
                 raise ValueError(f"this gate has no metric {name}")
         ratios = {
-            name: log_ratio(base, head, self._tracks[name].metric.unit)
+            name: log_ratio(base, head, self._tracks[name].metric.quantum)
             for name, (base, head) in values.items()
         }
         for name, ratio in ratios.items():

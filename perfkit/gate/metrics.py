@@ -9,6 +9,9 @@ import math
 
 from perfkit.model.verdict import ALTERNATING, GateMetric
 
+_PAGE = 4096.0
+_MICROSECOND = 1e-6
+
 GATE_METRICS: tuple[GateMetric, ...] = (
     GateMetric(
         "peak_rss_bytes",
@@ -16,9 +19,15 @@ GATE_METRICS: tuple[GateMetric, ...] = (
         "largest resident set of any one process of the run",
         gating=True,
         cause="memory",
+        quantum=_PAGE,
     ),
     GateMetric(
-        "cpu_s", "s", "CPU time, user and system, children included", gating=True, cause="cpu"
+        "cpu_s",
+        "s",
+        "CPU time, user and system, children included",
+        gating=True,
+        cause="cpu",
+        quantum=_MICROSECOND,
     ),
     GateMetric(
         "wall_s",
@@ -28,34 +37,44 @@ GATE_METRICS: tuple[GateMetric, ...] = (
         margin=0.25,
         gating=True,
         cause="cpu",
+        quantum=_MICROSECOND,
     ),
-    GateMetric("instructions", "count", "instructions that the hardware counted", cause="cpu"),
-    GateMetric("cpu_user_s", "s", "CPU time in the program and its libraries", cause="cpu"),
-    GateMetric("cpu_system_s", "s", "CPU time in the kernel", cause="cpu"),
-    GateMetric("minor_faults", "count", "pages that were given without reading", cause="memory"),
-    GateMetric("major_faults", "count", "pages that were read from storage", cause="io"),
-    GateMetric("read_bytes", "bytes", "read from storage", cause="io"),
-    GateMetric("written_bytes", "bytes", "written towards storage", cause="io"),
-    GateMetric("voluntary_switches", "count", "times it waited for something", cause="waiting"),
-    GateMetric("involuntary_switches", "count", "times the core was taken from it", cause="cpu"),
+    GateMetric(
+        "instructions", "count", "instructions that the hardware counted", cause="cpu", quantum=1
+    ),
+    GateMetric(
+        "cpu_user_s", "s", "CPU time in programs and libraries", cause="cpu", quantum=_MICROSECOND
+    ),
+    GateMetric("cpu_system_s", "s", "CPU time in the kernel", cause="cpu", quantum=_MICROSECOND),
+    GateMetric("minor_faults", "count", "pages given without reading", cause="memory", quantum=1),
+    GateMetric("major_faults", "count", "pages read from storage", cause="io", quantum=1),
+    GateMetric("read_bytes", "bytes", "read from storage", cause="io", quantum=_PAGE),
+    GateMetric("written_bytes", "bytes", "written towards storage", cause="io", quantum=_PAGE),
+    GateMetric("read_calls", "count", "read calls", cause="io", quantum=1),
+    GateMetric("write_calls", "count", "write calls", cause="io", quantum=1),
+    GateMetric(
+        "voluntary_switches", "count", "times it waited for something", cause="waiting", quantum=1
+    ),
+    GateMetric(
+        "involuntary_switches", "count", "times the core was taken from it", cause="cpu", quantum=1
+    ),
 )
 """Every metric that perfkit can gate on; nearly noiseless ones first, since they are told first."""
 
-_QUANTA = {"s": 1e-6, "bytes": 4096.0, "count": 1.0}
-"""What a unit is counted in: less than that cannot be told from none at all."""
 
-_SMALLEST_QUANTUM = 1e-9
-
-
-def log_ratio(base: float, head: float, unit: str) -> float:
+def log_ratio(base: float, head: float, quantum: float = 0.0) -> float:
     """The natural logarithm of head over base, the effect of one pair.
 
-    Values below one quantum of their unit (a page, one count, a microsecond) are taken as one, so
-    that none against none is no difference and none against some is a finite one.
-    Raises ValueError for values that are negative or not finite.
+    Values below one quantum are taken as one, so that none against none is no difference and none
+    against some is a finite one.
+    Raises ValueError for values that are negative or not finite, and for a ratio to or of zero.
     """
     for value in (base, head):
         if not (math.isfinite(value) and value >= 0):
             raise ValueError(f"a figure is a finite number, zero or more, and {value} is not")
-    quantum = _QUANTA.get(unit, _SMALLEST_QUANTUM)
-    return math.log(max(head, quantum)) - math.log(max(base, quantum))
+    base, head = max(base, quantum), max(head, quantum)
+    if base == head:
+        return 0.0
+    if not (base and head):
+        raise ValueError(f"there is no ratio of {head} to {base}")
+    return math.log(head) - math.log(base)

@@ -28,7 +28,8 @@ class GateMetric:
     design: DUET where both sides share a core at once, ALTERNATING where that means nothing.
     tolerance, margin: as shares, None where those of the invocation hold.
     gating: whether it decides by default. cause: metrics with the same one move together and are
-    told of in one line.
+    told of in one line. quantum: what it is counted in, such as a page: values below count as one
+    quantum, so that none against one has a ratio; 0 where it is not counted.
     """
 
     name: str
@@ -39,6 +40,7 @@ class GateMetric:
     margin: float | None = None
     gating: bool = False
     cause: str = ""
+    quantum: float = 0.0
 
 
 @dataclass(frozen=True)
