@@ -44,6 +44,8 @@ _METRIC_WORDS = {
     "minor_faults": "minor page faults",
     "major_faults": "major page faults",
     "read_bytes": "bytes read from storage",
+    "read_calls": "read calls",
+    "write_calls": "write calls",
     "written_bytes": "bytes written to storage",
     "voluntary_switches": "voluntary context switches",
     "involuntary_switches": "involuntary context switches",

@@ -27,6 +27,7 @@ from comparison_examples import (
 from hypothesis import given
 from hypothesis import strategies as st
 
+from perfkit.gate.metrics import GATE_METRICS
 from perfkit.model.text import printable
 from perfkit.model.verdict import IMPROVED, REGRESSED, UNPAIRED
 from perfkit.report import (
@@ -46,6 +47,7 @@ from perfkit.report.comparison import (
     interval_words,
     legend_sentences,
     metric_rows,
+    metric_words,
     open_sentences,
     pairs_to_decide,
     terms_sentences,
@@ -502,3 +504,23 @@ def test_xml_shows_exactly_the_printable_text(text):
 
     held = re.sub("[\ufffe\uffff]", lambda found: f"\\u{ord(found[0]):04x}", shown)
     assert (parsed.text or "") == parsed.get("b") == held
+
+
+def test_the_page_of_the_gate_names_every_metric(project_root):
+    """By the name that --metric takes, and only those that there are."""
+    page = (project_root / "docs" / "gate.md").read_text("utf-8")
+    table = page.split("## What is compared")[1].split("\n## ")[0]
+    named = {
+        name
+        for row in table.splitlines()
+        if row.startswith("| `")
+        for name in re.findall(r"`(\w+)`", row.split("|")[1])
+    }
+
+    assert named == {one.name for one in GATE_METRICS}
+
+
+@pytest.mark.parametrize("one", GATE_METRICS, ids=lambda one: one.name)
+def test_every_metric_has_words(one):
+    """A sentence speaks of CPU time, not of cpu_s."""
+    assert "_" not in metric_words(one.name)
