@@ -21,7 +21,7 @@ Counts = NDArray[np.int64]
 POWER = 0.8
 """How often the effect that is called detectable is found."""
 
-_GATES = 600
+_GATES = 500
 _STEPS = 12  # halvings of the effect's range: a 4000th of it is left
 _FEWEST_RATIOS = 4
 
