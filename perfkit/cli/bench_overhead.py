@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from typing import Annotated
 
 import typer
@@ -56,6 +54,7 @@ def bench_overhead(
     tells how each is measured.
     """
     from perfkit.cli.output import deliver
+    from perfkit.cli.progress import Progress
     from perfkit.report import overhead as report
     from perfkit.workflows import overhead as workflow
 
@@ -63,7 +62,7 @@ def bench_overhead(
     rates_hz = workflow.parse_rates(rates)
     sizes = workflow.parse_trees(trees)
     budgets = workflow.parse_budgets(budget or (), rates_hz, sizes, chosen)
-    progress = _Progress()
+    progress = Progress()
     measured = workflow.measure(
         seconds, rates_hz, parts=chosen, trees=sizes, pairs=pairs, say=progress.show
     )
@@ -75,22 +74,3 @@ def bench_overhead(
         raise typer.Exit(EXIT_REGRESSED)
     if any(outcome.kept is None for outcome in outcomes):
         raise typer.Exit(EXIT_UNDECIDED)
-
-
-class _Progress:
-    """What is measured now, on standard error: one line that changes, or a line each elsewhere."""
-
-    def __init__(self) -> None:
-        self._moving = sys.stderr.isatty()
-        self._started_s = time.monotonic()
-
-    def show(self, what: str) -> None:
-        """Say what begins, and when."""
-        text = f"perfkit: {time.monotonic() - self._started_s:4.0f} s: {what}"
-        end, start = ("", "\r\x1b[K") if self._moving else ("\n", "")
-        print(start + text, end=end, file=sys.stderr, flush=True)
-
-    def clear(self) -> None:
-        """Leave the terminal as it was."""
-        if self._moving:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
