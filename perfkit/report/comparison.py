@@ -72,6 +72,7 @@ class Row:
     """One metric in a table, every figure formatted; verdict is as `perfkit.model.verdict` has it.
 
     picture: the interval on a line of PICTURE_WIDTH characters, no difference in its middle.
+    nothing: whether there was none of it on either side.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Row:
     noise: str
     detectable: str
     picture: str
+    nothing: bool
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ def interval_words(low: float | None, high: float | None) -> str:
     """An interval as `+4.1 … +6.4 %`, a bound that is not known as a dash."""
     if not _known(low) and not _known(high):
         return UNKNOWN
-    digits = _digits(low, high)
+    digits = _interval_digits(low, high)
     first, last = effect_words(low, digits), effect_words(high, digits)
     if first.endswith(" %") and last.endswith(" %"):
         first = first.removesuffix(" %")
@@ -147,6 +149,21 @@ def _digits(*shares: float | None) -> int:
     """Digits behind the point of a percentage, so that the largest has about two that matter."""
     size = max((abs(share) * 100 for share in shares if _known(share)), default=0.0)
     return 2 if size < 0.995 else 1 if size < 19.95 else 0
+
+
+def _interval_digits(low: float | None, high: float | None) -> int:
+    """Digits that an interval's width is worth; a bound near a tolerance keeps the one behind it."""
+    if not _known(low) or not _known(high):
+        return _digits(low, high)
+    width, nearest = abs(high - low) * 100, min(abs(low), abs(high)) * 100
+    return 2 if width < 0.995 else 1 if width < 19.95 or nearest < 9.95 else 0
+
+
+def _effect_of(one: MetricVerdict) -> str:
+    """A metric's effect with the digits of its interval."""
+    if not _known(one.ci_low) and not _known(one.ci_high):
+        return effect_words(one.effect)
+    return effect_words(one.effect, _interval_digits(one.ci_low, one.ci_high))
 
 
 def _known(value: float | None) -> TypeGuard[float]:
@@ -234,13 +251,13 @@ def _telling_order(cause: Cause) -> tuple[bool, bool, float]:
 
 def _cause(together: Sequence[MetricVerdict]) -> Cause:
     lead, *others = sorted(together, key=lambda one: not one.gating)
-    also = [f"{metric_words(one.metric)} {effect_words(one.effect)}" for one in others]
+    also = [f"{metric_words(one.metric)} {_effect_of(one)}" for one in others]
     return Cause(lead.verdict, lead.gating, lead, sentence(lead), tuple(cut(also, 6)))
 
 
 def sentence(one: MetricVerdict) -> str:
     """What is known of one metric."""
-    name, effect = metric_words(one.metric), effect_words(one.effect)
+    name, effect = metric_words(one.metric), _effect_of(one)
     if not one.pairs:
         return f"{name}: nothing was measured"
     said = f"{name} {effect} ({interval_words(one.ci_low, one.ci_high)})"
@@ -268,7 +285,7 @@ def metric_rows(comparison: Comparison) -> list[Row]:
             name=printable(one.metric, NAME_LIMIT),
             gating=one.gating,
             verdict=printable(one.verdict, 20),
-            effect=effect_words(one.effect),
+            effect=_effect_of(one),
             interval=interval_words(one.ci_low, one.ci_high),
             base=format_value(one.base, one.unit),
             head=format_value(one.head, one.unit),
@@ -276,6 +293,7 @@ def metric_rows(comparison: Comparison) -> list[Row]:
             noise=_spread(one.noise),
             detectable=effect_words(one.detectable_effect),
             picture=_picture(one),
+            nothing=one.base == one.head == 0,
         )
         for one in comparison.metrics
     ]
@@ -467,11 +485,11 @@ def terms_sentences(comparison: Comparison) -> list[str]:
             f"at most {_limit(comparison.pass_level)}, metric by metric. In between, a gate may "
             "end either way."
         )
-    beside = [one.metric for one in comparison.metrics if not one.gating]
-    left_out = list(dict.fromkeys([*comparison.not_gated, *beside]))
-    if left_out:
-        names = cut([printable(name, NAME_LIMIT) for name in left_out])
-        sentences.append(f"Not gated: {', '.join(names)}.")
+    compared = {one.metric for one in comparison.metrics}
+    absent = dict.fromkeys(name for name in comparison.not_gated if name not in compared)
+    if absent:
+        names = cut([printable(name, SENTENCE_LIMIT) for name in absent])
+        sentences.append(f"Not gated and not compared: {', '.join(names)}.")
     return sentences
 
 

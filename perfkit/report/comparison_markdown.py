@@ -95,7 +95,7 @@ def _blocks(comparison: Comparison) -> Iterable[str]:
         yield _folded("Where the difference lies", ["\n".join(lines)])
     beside = [row for row in rows if not row.gating]
     if beside:
-        yield _folded("Metrics that do not decide", list(_table(beside)))
+        yield _folded("Not gated", list(_table(beside)))
     for sentence in (" ".join(legend_sentences(comparison)), *terms_sentences(comparison)):
         if not sentence:
             continue

@@ -59,7 +59,7 @@ _COLUMNS = (
     ("detectable", "finds", True),
     ("picture", PICTURE_TITLE, False),
 )
-_GIVEN_UP = (("picture",), ("noise",), ("detectable",), ("runs",), ("base", "head"))
+_GIVEN_UP = (("picture",), ("base", "head"), ("noise",), ("detectable",), ("runs",))
 """Columns that a narrow page leaves out, one after the other."""
 
 
@@ -113,8 +113,9 @@ def _write_list(sheet: Sheet, heading: str, sentences: Sequence[str]) -> None:
 def _write_rows(sheet: Sheet, comparison: Comparison) -> None:
     rows = metric_rows(comparison)
     gating = [row for row in rows if row.gating]
-    beside = [row for row in rows if not row.gating]
-    for heading, group in (("Metrics that decide", gating), ("Beside them", beside)):
+    beside = [row for row in rows if not row.gating and not row.nothing]
+    none = [row.name for row in rows if not row.gating and row.nothing]
+    for heading, group in (("Metrics that decide", gating), ("Not gated", beside)):
         if not group:
             continue
         sheet.heading(heading)
@@ -124,6 +125,9 @@ def _write_rows(sheet: Sheet, comparison: Comparison) -> None:
                 _write_stacked(sheet, row)
         else:
             _write_table(sheet, group, columns)
+    if none and not beside:
+        sheet.heading("Not gated")
+    sheet.flow("none of it", none, 14)
     legend = legend_sentences(comparison)
     if legend:
         sheet.blank()

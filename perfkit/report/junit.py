@@ -120,6 +120,11 @@ def _story(comparison: Comparison) -> str:
             *(f"left out: {text}" for text in failed_sentences(comparison)),
             *(f"note: {text}" for text in note_sentences(comparison)),
             *terms_sentences(comparison),
+            *(
+                f"not gated: {printable(one.metric)}"
+                for one in comparison.metrics
+                if not one.gating
+            ),
         ]
     )
 

@@ -524,3 +524,42 @@ def test_the_page_of_the_gate_names_every_metric(project_root):
 def test_every_metric_has_words(one):
     """A sentence speaks of CPU time, not of cpu_s."""
     assert "_" not in metric_words(one.name)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        (0.011, 0.163, "+10.4 % (+1.1 … +16.3 %)"),
+        (0.012, 0.35, "+10.4 % (+1.2 … +35.0 %)"),
+        (-0.24, 0.32, "+10 % (-24 … +32 %)"),
+        (0.1042, 0.1046, "+10.44 % (+10.42 … +10.46 %)"),
+        (None, None, "+10.4 % (–)"),
+    ],
+)
+def test_an_effect_has_the_digits_of_its_interval(low, high, words):
+    """More would pretend to know, fewer would hide on which side of the tolerance a bound is."""
+    one = metric(verdict=REGRESSED, effect=0.1044, ci_low=low, ci_high=high)
+
+    assert f" {words}," in str(causes(replace(FAILING, metrics=(one,)))[0])
+
+
+def test_what_neither_side_had_any_of_takes_no_row():
+    """Four metrics of nothing are one line."""
+    none = tuple(
+        metric(name, "count", gating=False, base=0.0, head=0.0, effect=0.0)
+        for name in ("major_faults", "read_calls")
+    )
+    lines = comparison_terminal.render(
+        replace(PASSING, metrics=(*PASSING.metrics, *none)), Page()
+    ).splitlines()
+
+    assert lines[lines.index("Not gated") + 1] == "  none of it  major_faults · read_calls"
+
+
+def test_what_is_in_the_table_is_not_called_uncompared():
+    """A metric that is not gated is named once."""
+    told = replace(FAILING, not_gated=("cpu_user_s", "instructions (no counters here)"))
+
+    assert terms_sentences(told)[-1] == (
+        "Not gated and not compared: instructions (no counters here)."
+    )
