@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from perfkit.cli import analyze, bench_overhead, doctor, info, query, record, recover
+from perfkit.cli import analyze, bench_noise, bench_overhead, doctor, info, query, record, recover
 
 _COMMAND_WORDS: dict[str, Any] = {"allow_interspersed_args": False}
 
@@ -19,6 +19,7 @@ COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
     ("recover", recover.recover),
     ("doctor", doctor.doctor),
     ("bench-overhead", bench_overhead.bench_overhead),
+    ("bench-noise", bench_noise.bench_noise),
 )
 
 
@@ -26,5 +27,5 @@ def register(app: typer.Typer) -> None:
     """Give every command of the catalogue to the application; help is the function's docstring."""
     for name, function in COMMANDS:
         # everything behind the first word of CMD is CMD's own
-        settings = _COMMAND_WORDS if name == "record" else {}
+        settings = _COMMAND_WORDS if name in ("record", "bench-noise") else {}
         app.command(name, context_settings=settings)(function)
