@@ -438,12 +438,12 @@ def reason_sentences(comparison: Comparison) -> list[str]:
 
 
 def note_sentences(comparison: Comparison) -> list[str]:
-    """What limits the whole, and what limits single metrics."""
+    """What limits the whole, and what limits single metrics that decide."""
     notes = [printable(note, SENTENCE_LIMIT) for note in comparison.notes]
     notes += [
         f"{metric_words(one.metric)}: {printable(one.note, SENTENCE_LIMIT)}"
         for one in comparison.metrics
-        if one.note
+        if one.note and one.gating
     ]
     return cut(list(dict.fromkeys(notes)))
 

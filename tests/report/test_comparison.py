@@ -48,6 +48,7 @@ from perfkit.report.comparison import (
     legend_sentences,
     metric_rows,
     metric_words,
+    note_sentences,
     open_sentences,
     pairs_to_decide,
     terms_sentences,
@@ -563,3 +564,16 @@ def test_what_is_in_the_table_is_not_called_uncompared():
     assert terms_sentences(told)[-1] == (
         "Not gated and not compared: instructions (no counters here)."
     )
+
+
+def test_notes_are_of_the_whole_and_of_what_decides():
+    """What limits a metric that decides nothing is in the JSON."""
+    metrics = (
+        metric(note="few pairs"),
+        metric("read_calls", gating=False, note="between the sizes"),
+    )
+
+    assert note_sentences(replace(PASSING, metrics=metrics, notes=("alternating",))) == [
+        "alternating",
+        "CPU time: few pairs",
+    ]
