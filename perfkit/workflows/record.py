@@ -22,12 +22,14 @@ import perfkit
 from perfkit.errors import LaunchFailed, OutputRefused, PerfkitError, TargetGone, UsageError
 from perfkit.model.session import Session
 from perfkit.model.text import printable
+from perfkit.model.wire import SOCKET_VARIABLE
 from perfkit.sampling.host import fingerprint
 from perfkit.sampling.metrics import RAW_METRICS
 from perfkit.sampling.redact import redact
 from perfkit.session.journal import create_journal, journal_path
 from perfkit.session.schema import SCHEMA_VERSION
 from perfkit.version import __version__
+from perfkit.workflows.event_socket import EventFolder, NoEvents, target_user
 
 MIN_INTERVAL_NS = 1_000_000
 MAX_INTERVAL_NS = 3600 * 1_000_000_000
@@ -43,6 +45,7 @@ _UNITS_NS = {
     "d": 86400 * 10**9,
 }
 _PR_SET_CHILD_SUBREAPER = 36
+_BEFORE_EXEC_BYTES = 1 << 20  # what a copy of us may still touch before it becomes CMD, amply
 _NAME_LENGTH = 40
 _MOST_ATTEMPTS = 1000
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -118,6 +121,7 @@ def record_pid(
             "lock_fd": lock,
             "live": int(not quiet and _is_live_terminal()),
             "follow_daemons": 0,
+            **_event_options(pid),
         },
         path,
         interval_ns,
@@ -155,14 +159,17 @@ def record_command(
     except PerfkitError as error:
         raise LaunchFailed(str(error)) from None
     _adopt_orphans()
-    pid, go_fd, exec_error_fd = _start_blocked(raw)
+    events = _open_events()
+    pid, go_fd, exec_error_fd = _start_blocked(raw, events)
     _become_recorder(
         {
+            **_listen(events, pid),
             "mode": "command",
             "pid": pid,
             "command": printable(raw[0]),
             "go_fd": go_fd,
             "exec_error_fd": exec_error_fd,
+            "inherited_bytes": _peak_bytes() + _BEFORE_EXEC_BYTES,
             "lock_fd": lock,
             # where the command writes to the same terminal, a moving line would garble it
             "live": int(not quiet and _is_live_terminal() and not sys.stdout.isatty()),
@@ -362,7 +369,7 @@ def _adopt_orphans() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def _start_blocked(arguments: list[bytes]) -> tuple[int, int, int]:
+def _start_blocked(arguments: list[bytes], events: EventFolder | NoEvents) -> tuple[int, int, int]:
     """Fork a child that becomes the command once the recorder is ready.
 
     Returns (pid, descriptor to close for the start, descriptor that tells a failed exec by its
@@ -377,6 +384,9 @@ def _start_blocked(arguments: list[bytes]) -> tuple[int, int, int]:
         try:
             os.close(go_write)
             os.close(error_read)
+            if isinstance(events, EventFolder):
+                os.environ[SOCKET_VARIABLE] = events.path_for(os.getpid())
+                events.close()
             os.read(go_read, 1)  # until the recorder closes its end, or dies
             os.close(go_read)
             # Python ignores these two; a command expects them as the shell has them
@@ -395,6 +405,51 @@ def _start_blocked(arguments: list[bytes]) -> tuple[int, int, int]:
     os.set_inheritable(go_write, True)
     os.set_inheritable(error_read, True)
     return pid, go_write, error_read
+
+
+def _peak_bytes() -> int:
+    """Our own largest resident set so far, out of all bounds where the kernel does not tell.
+
+    Not that of getrusage, which counts what our parent had as well.
+    """
+    try:
+        status = Path("/proc/self/status").read_text("ascii", "replace")
+        return 1024 * int(status[status.index("VmHWM:") + 6 :].split(None, 1)[0])
+    except (OSError, ValueError, IndexError):
+        return sys.maxsize
+
+
+def _event_options(pid: int) -> dict[str, Any]:
+    """What the recorder of a running process gets to know of its socket."""
+    try:
+        return _listen(EventFolder(target_user(pid)), pid)
+    except NoEvents as missing:
+        return _listen(missing, pid)
+
+
+def _open_events() -> EventFolder | NoEvents:
+    """The folder for a command of ours, or why there is none."""
+    try:
+        return EventFolder(os.geteuid())
+    except NoEvents as missing:
+        return missing
+
+
+def _listen(events: EventFolder | NoEvents, pid: int) -> dict[str, Any]:
+    if isinstance(events, NoEvents):
+        return {"events_missing": str(events)}
+    try:
+        listener = events.listen(pid)
+    except NoEvents as missing:
+        return {"events_missing": str(missing)}
+    finally:
+        events.close()
+    listener.set_inheritable(True)
+    return {
+        "events_fd": listener.detach(),
+        "events_path": events.path_for(pid),
+        "events_users": ",".join(str(user) for user in {0, os.geteuid(), events.user}),
+    }
 
 
 def _become_recorder(

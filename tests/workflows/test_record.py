@@ -352,6 +352,28 @@ def test_the_cpu_of_500_short_processes_is_counted(perfkit: Any, tmp_path: Path)
     assert counted == pytest.approx(truth, abs=max(0.03 * truth, 0.04))
 
 
+def test_what_the_kernel_says_of_the_command_is_noted(perfkit: Any, tmp_path: Path) -> None:
+    """Its CPU time in both modes, faults, switches, and its largest resident set, from wait4."""
+    code = "kept = bytearray(150_000_000); sum(range(1_000_000))"
+    perfkit("record", "-q", "-o", "s.parquet", "--", sys.executable, "-c", code)
+    notes = open_source(tmp_path / "s.parquet").session.notes
+    known = {name: int(value) for name, value in notes.items() if name.startswith("exit_")}
+    assert known["exit_cpu_user_ns"] + known["exit_cpu_system_ns"] == pytest.approx(
+        known["exit_cpu_ns"], abs=2
+    )
+    assert 150_000_000 < known["exit_peak_rss_bytes"] < 220_000_000
+    assert known["exit_minor_faults"] > 150_000_000 / 4096 / 512  # huge pages or small ones
+    assert {"exit_major_faults", "exit_voluntary_switches", "exit_read_bytes"} <= set(known)
+
+
+def test_no_memory_of_the_recorder_is_taken_for_the_commands(perfkit: Any, tmp_path: Path) -> None:
+    """A command smaller than what started it has no largest resident set that could be told."""
+    perfkit("record", "-q", "-o", "s.parquet", "--", "/bin/true")
+    notes = open_source(tmp_path / "s.parquet").session.notes
+    assert "exit_cpu_ns" in notes
+    assert "exit_peak_rss_bytes" not in notes
+
+
 def test_daemons_of_the_command_are_adopted_and_counted(perfkit: Any, tmp_path: Path) -> None:
     """A double fork leaves the shell's family; its CPU time is still the tree's."""
     burn = "import time; a=time.process_time()\nwhile time.process_time()-a<0.3: pass"
