@@ -16,6 +16,7 @@ class Run:
     that of the small process which started it and thus cannot be told from it.
     read_bytes, written_bytes: from and to storage. read_call_bytes, written_call_bytes: passed
     through read and write calls, read_calls and write_calls; None where the kernel keeps no count.
+    peak_floor_bytes: what that small process needed itself.
     instructions: in user mode, or None where the hardware counts none.
     left_behind: names of the processes that were still there when it had ended: they were ended
     too, and what they did is in no figure.
@@ -37,6 +38,7 @@ class Run:
     read_calls: int | None = None
     write_calls: int | None = None
     instructions: int | None = None
+    peak_floor_bytes: int = 0
     left_behind: tuple[str, ...] = ()
 
     @property

@@ -201,6 +201,7 @@ def _outcome(
         written_call_bytes=_known(line["written_call_bytes"]),
         read_calls=_known(line["read_calls"]),
         write_calls=_known(line["write_calls"]),
+        peak_floor_bytes=floor,
     )
 
 
