@@ -1,3 +1,29 @@
-"""perfkit: record a running process, analyse the recording, know what it cost."""
+"""perfkit: record a running process, analyse the recording, know what it cost.
+
+An application speaks with event, span, gauge and timed; they are loaded when they are first used.
+"""
 
 from perfkit.version import __version__ as __version__
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from perfkit.sdk import event as event
+    from perfkit.sdk import gauge as gauge
+    from perfkit.sdk import span as span
+    from perfkit.sdk import timed as timed
+
+_OF_THE_SDK = ("event", "gauge", "span", "timed")
+
+
+def __getattr__(name: str) -> object:
+    if name not in _OF_THE_SDK:
+        raise AttributeError(f"module 'perfkit' has no attribute {name!r}")
+    from perfkit import sdk
+
+    # from here on they are found without asking
+    globals().update({each: getattr(sdk, each) for each in _OF_THE_SDK})
+    return globals()[name]
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_OF_THE_SDK])

@@ -23,6 +23,7 @@ PERFKIT_OF_THE_RECORDER = (
     "perfkit.model.metric",
     "perfkit.model.text",
     "perfkit.model.tick",
+    "perfkit.model.wire",
     "perfkit.sampling.",
     "perfkit.session.journal",
     "perfkit.workflows.live_line",

@@ -221,6 +221,10 @@ class JournalWriter:
         if self._ticks_end >= self._segment_bytes:
             self.next_segment()
 
+    def write_ahead(self, frames: Sequence[bytes]) -> None:
+        """Write frames, no notes, that the next tick commits: what gets too large to be held."""
+        self._write_frames(b"".join(frames))
+
     def note(self, key: str, value: str) -> None:
         """Write a fact about the recording itself; it stands without a tick."""
         self._remember(frame := note_frame(key, value))
@@ -308,9 +312,9 @@ def note_frame(key: str, value: str) -> bytes:
     return _frame(NOTE_FRAME, f"{key}\t{value}".encode("utf-8", "backslashreplace"))
 
 
-def event_frame(line: bytes) -> bytes:
-    """One event, verbatim as received."""
-    return _frame(EVENT_FRAME, line)
+def event_frame(payload: bytes) -> bytes:
+    """Events that came together: when (CLOCK_BOOTTIME, int64), then their lines as received."""
+    return _frame(EVENT_FRAME, payload)
 
 
 def processes_frame(entries: Sequence[Sequence[Any]]) -> bytes:

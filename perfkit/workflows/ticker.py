@@ -8,9 +8,10 @@ from __future__ import annotations
 from perfkit.errors import RecordingStopped
 from perfkit.model.text import printable
 from perfkit.sampling.clock import Clock, Deadlines
+from perfkit.sampling.intake import MOST_HELD_BYTES, Intake
 from perfkit.sampling.metrics import FAST_METRICS, TICK_METRICS
 from perfkit.sampling.pace import Pace
-from perfkit.session.journal import JournalWriter, note_frame, processes_frame
+from perfkit.session.journal import JournalWriter, event_frame, note_frame, processes_frame
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ class Ticker:
     clock: anything with the methods of sampling.clock.Clock; t_ns counts from its construction.
     pace: decides the interval and what the groups may cost.
     keep_ns: keep at least this much of the newest ticks and drop what is older; None keeps all.
+    intake: where events come from, if any do. events_cpu_ns: to be raised by what taking them has
+    cost since the tick before; the pace leaves it out, the recorded cost does not.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class Ticker:
         clock: Clock,
         pace: Pace,
         keep_ns: int | None = None,
+        intake: Intake | None = None,
     ) -> None:
         self.sampler = sampler
         self.journal = journal
@@ -76,6 +80,8 @@ class Ticker:
         self.t_ns = 0
         self.start_cpu_ns = clock.cpu_ns()
         self._cpu_ns = self.start_cpu_ns // 1000 * 1000
+        self.intake = intake
+        self.events_cpu_ns = 0
         self._keep_ns = keep_ns
         # when each segment that is still there began, the oldest first
         self._segments = [(journal.segment, 0, 0)]
@@ -126,6 +132,12 @@ class Ticker:
         row[6] = 0
         self._cpu_ns = cpu_ns
         frames: list[bytes] = []
+        if (intake := self.intake) is not None:
+            row[6] = intake.take_dropped()
+            if intake.held:
+                frames = [event_frame(payload) for payload in intake.take()]
+            cost_ns -= min(self.events_cpu_ns, cost_ns)
+            self.events_cpu_ns = 0
         if whole:
             half = self.deadlines.interval_ns // 2
             if system:
@@ -134,7 +146,7 @@ class Ticker:
                 wait = min(SLOW_EVERY_NS, max(SLOW_SOONEST_NS, t_ns))
                 self._next_slow_ns = t_ns + wait - half
             self._sweeping = slow and not swept
-            frames = [note_frame(f"missing.{n}", r) for n, r in self.sampler.take_notes()]
+            frames += [note_frame(f"missing.{n}", r) for n, r in self.sampler.take_notes()]
             if swept:
                 frames.append(processes_frame(self.sampler.processes()))
             if self.journal.is_lost():
@@ -151,6 +163,16 @@ class Ticker:
         self.journal.append(row, frames, whole=whole)
         if self._keep_ns is not None:
             self._drop_old()
+
+    def take_events(self) -> bool:
+        """Take what the application has said, up to a bound; returns whether there may be more."""
+        intake = self.intake
+        if intake is None:
+            return False
+        more = intake.drain()
+        if intake.held_bytes >= MOST_HELD_BYTES:
+            self.journal.write_ahead([event_frame(payload) for payload in intake.take()])
+        return more
 
     def kept(self) -> tuple[int, int]:
         """How many ticks are kept, and how long a time they cover in nanoseconds."""
