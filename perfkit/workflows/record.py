@@ -22,12 +22,14 @@ import perfkit
 from perfkit.errors import LaunchFailed, OutputRefused, PerfkitError, TargetGone, UsageError
 from perfkit.model.session import Session
 from perfkit.model.text import printable
+from perfkit.model.wire import SOCKET_VARIABLE
 from perfkit.sampling.host import fingerprint
 from perfkit.sampling.metrics import RAW_METRICS
 from perfkit.sampling.redact import redact
 from perfkit.session.journal import create_journal, journal_path
 from perfkit.session.schema import SCHEMA_VERSION
 from perfkit.version import __version__
+from perfkit.workflows.event_socket import EventFolder, NoEvents, target_user
 
 MIN_INTERVAL_NS = 1_000_000
 MAX_INTERVAL_NS = 3600 * 1_000_000_000
@@ -119,6 +121,7 @@ def record_pid(
             "lock_fd": lock,
             "live": int(not quiet and _is_live_terminal()),
             "follow_daemons": 0,
+            **_event_options(pid),
         },
         path,
         interval_ns,
@@ -156,9 +159,11 @@ def record_command(
     except PerfkitError as error:
         raise LaunchFailed(str(error)) from None
     _adopt_orphans()
-    pid, go_fd, exec_error_fd = _start_blocked(raw)
+    events = _open_events()
+    pid, go_fd, exec_error_fd = _start_blocked(raw, events)
     _become_recorder(
         {
+            **_listen(events, pid),
             "mode": "command",
             "pid": pid,
             "command": printable(raw[0]),
@@ -364,7 +369,7 @@ def _adopt_orphans() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def _start_blocked(arguments: list[bytes]) -> tuple[int, int, int]:
+def _start_blocked(arguments: list[bytes], events: EventFolder | NoEvents) -> tuple[int, int, int]:
     """Fork a child that becomes the command once the recorder is ready.
 
     Returns (pid, descriptor to close for the start, descriptor that tells a failed exec by its
@@ -379,6 +384,9 @@ def _start_blocked(arguments: list[bytes]) -> tuple[int, int, int]:
         try:
             os.close(go_write)
             os.close(error_read)
+            if isinstance(events, EventFolder):
+                os.environ[SOCKET_VARIABLE] = events.path_for(os.getpid())
+                events.close()
             os.read(go_read, 1)  # until the recorder closes its end, or dies
             os.close(go_read)
             # Python ignores these two; a command expects them as the shell has them
@@ -409,6 +417,39 @@ def _peak_bytes() -> int:
         return 1024 * int(status[status.index("VmHWM:") + 6 :].split(None, 1)[0])
     except (OSError, ValueError, IndexError):
         return sys.maxsize
+
+
+def _event_options(pid: int) -> dict[str, Any]:
+    """What the recorder of a running process gets to know of its socket."""
+    try:
+        return _listen(EventFolder(target_user(pid)), pid)
+    except NoEvents as missing:
+        return _listen(missing, pid)
+
+
+def _open_events() -> EventFolder | NoEvents:
+    """The folder for a command of ours, or why there is none."""
+    try:
+        return EventFolder(os.geteuid())
+    except NoEvents as missing:
+        return missing
+
+
+def _listen(events: EventFolder | NoEvents, pid: int) -> dict[str, Any]:
+    if isinstance(events, NoEvents):
+        return {"events_missing": str(events)}
+    try:
+        listener = events.listen(pid)
+    except NoEvents as missing:
+        return {"events_missing": str(missing)}
+    finally:
+        events.close()
+    listener.set_inheritable(True)
+    return {
+        "events_fd": listener.detach(),
+        "events_path": events.path_for(pid),
+        "events_users": ",".join(str(user) for user in {0, os.geteuid(), events.user}),
+    }
 
 
 def _become_recorder(

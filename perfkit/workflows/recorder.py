@@ -29,6 +29,7 @@ from perfkit.errors import (
 from perfkit.model.text import printable
 from perfkit.sampling.clock import Clock, Deadlines
 from perfkit.sampling.descriptors import raise_limit
+from perfkit.sampling.intake import REST_NS, Intake
 from perfkit.sampling.linux import LinuxSampler
 from perfkit.sampling.metrics import RAW_METRICS
 from perfkit.sampling.pace import Pace
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 _BLOCK_BYTES = 512  # getrusage(2): blocks of 512 bytes, whatever the file system's are
+
+# 50 MB of events that were sent before the end and not taken yet
+_LAST_ROUNDS = 400
 
 
 class Recorder:
@@ -65,6 +69,8 @@ class Recorder:
         self.inherited_bytes = int(options.get("inherited_bytes", 0))
         self.go_fd = int(options["go_fd"])
         self.exec_error_fd = int(options["exec_error_fd"])
+        self.events_path = options.get("events_path", "")
+        self.events_missing = options.get("events_missing", "")
         self.live = LiveLine(2) if options["live"] == "1" else None
         self.stop_reason = ""
         self._clock = Clock()
@@ -75,8 +81,18 @@ class Recorder:
         self._wake_fd = -1
         self._root: str = options["root"]
         self._copies = 0
+        self._resting_until_ns = 0
+        self._intake = self._open_intake(options)
         self._copying: dict[int, str] = {}
         self._sampler: LinuxSampler | None = None
+
+    def _open_intake(self, options: Mapping[str, str]) -> Intake | None:
+        listener = int(options.get("events_fd", -1))
+        if listener < 0:
+            return None
+        os.set_inheritable(listener, False)
+        users = frozenset(int(user) for user in options["events_users"].split(","))
+        return Intake(listener, users, self._clock.boottime_ns)
 
     def run(self) -> int:
         """Record, seal, and return the exit code."""
@@ -85,6 +101,7 @@ class Recorder:
         self._listen()
         self._open_pidfd()
         if self.child and (failure := self._start_command()):
+            self._close_intake()
             return failure
         trouble: PerfkitError | None = None
         journal = JournalWriter(self.journal_path, RAW_METRICS, front=FRONT)
@@ -94,6 +111,7 @@ class Recorder:
             journal.close()
             if not self.child:
                 remove_journal(self.journal_path)
+                self._close_intake()
                 raise
             # so short-lived that it had ended before the first look
             trouble = error
@@ -103,6 +121,7 @@ class Recorder:
             except RecordingStopped as error:
                 trouble = error
         _, ended_boottime_ns, ended_at_us = self._clock.now()
+        self._close_intake()
         if self.live is not None:
             self.live.clear()
         if trouble is not None:
@@ -120,18 +139,26 @@ class Recorder:
 
     def _record(self, sampler: LinuxSampler, journal: JournalWriter) -> None:
         pace = Pace(self.interval_ns, self.budget)
-        ticker = self._ticker = Ticker(sampler, journal, self._clock, pace, self.keep_ns)
+        ticker = self._ticker = Ticker(
+            sampler, journal, self._clock, pace, self.keep_ns, self._intake
+        )
         self._sampler = sampler
         journal.note("target_pid", str(self.pid))
         journal.note("start_boottime_ns", str(ticker.start_boottime_ns))
         journal.note("started_at_us", str(ticker.started_at_us))
         if self.keep_ns is not None:
             journal.note("keep_ns", str(self.keep_ns))
+        if self.events_missing:
+            journal.note("missing.events", self.events_missing)
+            if not self.quiet:
+                self._say(f"recording without events: {self.events_missing}")
         # what is loaded now stays: the collector need not look at it again
         gc.collect()
         gc.freeze()
         while True:
             last = bool(self.stop_reason)
+            if last:
+                self._take_last_events()
             ticker.tick(last=last)
             if self.live is not None:
                 own = self._clock.cpu_ns() - ticker.start_cpu_ns
@@ -140,10 +167,11 @@ class Recorder:
                 return
             if self._pidfd < 0 and not self._following and sampler.target_gone():
                 self._target_ended()
-                if self.stop_reason:
-                    return
             if self._following and not sampler.tree.members:
                 self.stop_reason = "the last process of the tree exited"
+            if self.stop_reason:
+                if self._take_last_events():
+                    ticker.tick(last=True)
                 return
             if (
                 self.duration_ns is not None
@@ -160,18 +188,55 @@ class Recorder:
 
         `select` takes microseconds; `poll` would round up to a millisecond and miss slots.
         """
+        intake = self._intake
+        began_ns = 0 if intake is None else self._clock.cpu_ns()
+        resting_until_ns = self._resting_until_ns
         while not self.stop_reason:
             watched = [self._wake_fd] if self._pidfd < 0 else [self._wake_fd, self._pidfd]
-            remaining = deadlines.next_ns - self._clock.monotonic_ns()
-            if remaining <= 0:
+            now_ns = self._clock.monotonic_ns()
+            until_ns = deadlines.next_ns
+            if now_ns >= until_ns:
                 return
-            ready, _, _ = select.select(watched, (), (), remaining / 1e9)
+            if intake is not None:
+                if now_ns >= resting_until_ns:
+                    watched.append(intake.fileno)
+                elif resting_until_ns < until_ns:
+                    until_ns = resting_until_ns
+            ready, _, _ = select.select(watched, (), (), (until_ns - now_ns) / 1e9)
             if not ready:
-                return
+                if until_ns == deadlines.next_ns:
+                    return
+                continue
+            if intake is not None and intake.fileno in ready:
+                self._ticker.take_events()
+                resting_until_ns = self._resting_until_ns = self._clock.monotonic_ns() + REST_NS
+                cpu_ns = self._clock.cpu_ns()
+                self._ticker.events_cpu_ns += cpu_ns - began_ns
+                began_ns = cpu_ns
             if self._pidfd in ready:
                 self._target_ended()
             if self._wake_fd in ready:
                 self._take_signals(os.read(self._wake_fd, 64))
+
+    def _take_last_events(self) -> bool:
+        """Take what has been sent so far; returns whether there is anything for a tick to commit."""
+        if self._intake is None:
+            return False
+        # bounded: somebody who never stops is cut off
+        for _ in range(_LAST_ROUNDS):
+            if not self._ticker.take_events():
+                break
+        return bool(self._intake.held)
+
+    def _close_intake(self) -> None:
+        if self._intake is None:
+            return
+        try:
+            os.unlink(self.events_path)  # first: whoever comes next may make it anew at once
+        except OSError:
+            pass
+        self._intake.close()
+        self._intake = None
 
     def _target_ended(self) -> None:
         """End the recording with the target, or go on with the daemons it has left behind."""
