@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -90,6 +91,17 @@ def monitoring(blocks: Iterable[Block], session: Session, *, active: bool) -> Mo
         suspended_ns=sums["suspended_ns"],
         events_dropped=sums["events_dropped"],
         holes=tuple(sorted((hole for _, _, hole in holes), key=lambda hole: hole.from_ns)),
+    )
+
+
+def with_damage(found: Monitoring, session: Session) -> Monitoring:
+    """The same with what the session's notes say of ticks that cannot be read any more."""
+    holes = [*found.holes, *(Hole(*damage, kind="damaged") for damage in session.damage)]
+    longest = sorted(holes, key=lambda hole: (hole.from_ns - hole.until_ns, hole.from_ns))
+    return replace(
+        found,
+        ticks_damaged=session.ticks_damaged,
+        holes=tuple(sorted(longest[:HOLES_KEPT], key=lambda hole: hole.from_ns)),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from perfkit.model.insight import SEVERITIES, Insight
 from perfkit.model.report import MetricSummary, Verdict
@@ -16,6 +17,10 @@ from perfkit.model.report import MetricSummary, Verdict
 WEIGHTS: Mapping[str, float] = {"fps": 0.3, "memory": 0.25, "latency": 0.25, "cache": 0.2}
 LEAST_WEIGHT = 0.5
 """A score needs at least this share of the weights."""
+
+LEAST_TICKS = 10
+LEAST_NS = 3_000_000_000
+"""Below either, that no rule found anything says nothing of the target."""
 
 # Up to half of what binds the target is room enough; at all of it nothing is left.
 COMFORTABLE_MEMORY_RATIO = 0.5
@@ -35,6 +40,15 @@ def verdict(summaries: Iterable[MetricSummary], insights: Sequence[Insight]) -> 
         return Verdict(None, status, f"{reason} (no score: {_too_little(parts)})", parts)
     status, reason = _status_from_score(score, insights)
     return Verdict(score, status, reason, parts)
+
+
+def unless_too_short(found: Verdict, ticks: int, duration_ns: int) -> Verdict:
+    """The verdict, or an unknown one where it is a good one that rests on next to nothing."""
+    enough = ticks >= LEAST_TICKS and duration_ns >= LEAST_NS
+    if enough or found.status not in ("excellent", "good"):
+        return found
+    seen = f"{ticks} tick{'' if ticks == 1 else 's'} in {duration_ns / 1e9:.1f} s"
+    return replace(found, status="unknown", reason=f"too short to judge: {seen}; {found.reason}")
 
 
 def score_parts(summaries: Iterable[MetricSummary]) -> dict[str, float | None]:

@@ -25,4 +25,14 @@ def recover(
     recovered = open_recording(path)
     ticks = sum(len(block) for block in recovered.blocks(["t_ns"]))
     shown = printable(str(path))
-    print(f"recovered {ticks} ticks into {shown}; next: perfkit analyze {shown}")
+    damaged = recovered.damaged
+    left_out = f" ({_counted(damaged, 'damaged tick')} left out)" if damaged else ""
+    print(
+        f"recovered {_counted(ticks, 'tick')} into {shown}{left_out}; next: perfkit analyze {shown}"
+    )
+    for problem in recovered.problems:
+        print(f"  {printable(problem)}")
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"

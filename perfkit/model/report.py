@@ -34,7 +34,8 @@ class MetricSummary:
 class Hole:
     """A stretch without ticks: from_ns, until_ns on the session's clock, and why.
 
-    kind: `missed` (the recorder came too late), `suspended` (the machine slept).
+    kind: `missed` (the recorder came too late), `suspended` (the machine slept), `damaged` (they
+    were recorded, and the journal cannot be read there).
     """
 
     from_ns: int
@@ -50,7 +51,8 @@ class Monitoring:
     active: whether a recorder is still writing. cost_*: the recorder's own CPU.
     late_p99_ns: lateness of ticks against their deadlines. holes: the longest 20, by time.
     ticks_dropped: older ones that a flight recorder dropped on purpose; ticks, duration_ns and
-    everything else speak of what it kept.
+    everything else speak of what it kept. ticks_damaged: those that were recorded and cannot be
+    read any more.
     """
 
     active: bool
@@ -66,13 +68,14 @@ class Monitoring:
     events_dropped: int
     holes: tuple[Hole, ...]
     ticks_dropped: int = 0
+    ticks_damaged: int = 0
 
 
 @dataclass(frozen=True)
 class Verdict:
     """Score and status. score is None when less than half of its weight is measurable.
 
-    status: excellent, good, fair, poor, or unknown where nothing was measured.
+    status: excellent, good, fair, poor, or unknown where nothing or too little was measured.
     reason: a sentence that says where the status comes from.
     parts: score part name to its value 0..100 or None.
     """

@@ -14,6 +14,7 @@ from typing import Any
 from perfkit.model.insight import SEVERITIES, Insight
 from perfkit.model.metric import CGROUP, CLOCK, COUNTER, MACHINE, RECORDER, SLOW, SYSTEM, TARGET
 from perfkit.model.report import Hole, MetricSummary, Monitoring, Report
+from perfkit.model.session import Session
 from perfkit.model.text import printable
 from perfkit.report.units import UNKNOWN, format_by_name, format_value
 
@@ -35,6 +36,9 @@ SCOPE_TITLES = {
     RECORDER: "Recorder",
 }
 """The order of the metrics, from what the reader asked about to what asked."""
+
+CUT_OFF = "the recorder was cut off (killed)"
+TARGET_EXITED = "the target exited"
 
 COMMAND_LIMIT = 300
 EVIDENCE_LIMIT = 160
@@ -98,7 +102,9 @@ def session_facts(report: Report) -> list[tuple[str, str]]:
     elif session.stop_reason or session.exit_code is not None or session.exit_signal is not None:
         facts.append(("ended", _ended(report)))
     elif monitoring.ticks:
-        facts.append(("ended", "unknown: the recorder was cut off; this is what it had written"))
+        facts.append(
+            ("ended", f"{CUT_OFF}, so how the target ended is unknown; this is what it had written")
+        )
     host = host_sentence(session.host)
     if host:
         facts.append(("host", host))
@@ -125,10 +131,11 @@ def _recorded(report: Report) -> str:
     duration = format_value(report.monitoring.duration_ns, "ns")
     how = "started by perfkit" if session.mode == "command" else "attached to"
     if report.monitoring.ticks_dropped:
+        count = report.monitoring.ticks_dropped
         return (
             f"from {moment(session.started_at_us)} on, {how}; kept is the newest {duration}, "
-            f"{format_value(report.monitoring.ticks_dropped, 'count')} older ticks were dropped on "
-            "purpose (--keep)"
+            f"{format_value(count, 'count')} older tick{' was' if count == 1 else 's were'} "
+            "dropped on purpose (--keep)"
         )
     return f"{moment(session.started_at_us)}, for {duration}, {how}"
 
@@ -149,12 +156,23 @@ def _ticks(report: Report) -> str:
 
 def _ended(report: Report) -> str:
     session = report.session
-    parts = [printable(session.stop_reason, EVIDENCE_LIMIT)] if session.stop_reason else []
+    parts = [stop_sentence(session)] if session.stop_reason else []
     if session.exit_signal is not None:
         parts.append(f"killed by signal {session.exit_signal}")
     elif session.exit_code is not None:
         parts.append(f"exit code {session.exit_code}")
     return ", ".join(parts)
+
+
+def stop_sentence(session: Session) -> str:
+    """Why the recording stopped."""
+    if session.stop_reason is None:
+        return CUT_OFF
+    text = printable(session.stop_reason, EVIDENCE_LIMIT)
+    if text == TARGET_EXITED and session.exit_code is None and session.exit_signal is None:
+        # not its child, perfkit cannot ask: a kill looks like an exit from here
+        return "the target ended; how is known to its parent alone"
+    return text
 
 
 def host_sentence(host: Mapping[str, Any]) -> str:
@@ -308,12 +326,15 @@ def hole_sentences(monitoring: Monitoring) -> list[str]:
         monitoring.ticks_missed
         or monitoring.suspended_ns
         or monitoring.events_dropped
+        or monitoring.ticks_damaged
         or monitoring.holes
     ):
         return ["None: no tick was missed and the machine never slept."] if monitoring.ticks else []
     sums = []
     if monitoring.ticks_missed:
-        sums.append(f"{format_value(monitoring.ticks_missed, 'count')} ticks missed")
+        sums.append(f"{_ticks_counted(monitoring.ticks_missed)} missed")
+    if monitoring.ticks_damaged:
+        sums.append(f"{_ticks_counted(monitoring.ticks_damaged)} damaged in the journal")
     if monitoring.suspended_ns:
         sums.append(f"the machine slept for {format_value(monitoring.suspended_ns, 'ns')}")
     if monitoring.events_dropped:
@@ -327,11 +348,20 @@ def hole_sentences(monitoring: Monitoring) -> list[str]:
 
 def hole_sentence(hole: Hole) -> str:
     """One hole: where, how long, why."""
-    length = format_value(hole.until_ns - hole.from_ns, "ns")
-    reason = {"missed": "the recorder came too late", "suspended": "the machine slept"}
-    ticks = f", {format_value(hole.ticks, 'count')} ticks" if hole.ticks else ""
+    reason = {
+        "missed": "the recorder came too late",
+        "suspended": "the machine slept",
+        "damaged": "recorded, but damaged in the journal",
+    }
+    length = hole.until_ns - hole.from_ns
+    lasting = f" for {format_value(length, 'ns')}" if length else ""
+    ticks = f", {_ticks_counted(hole.ticks)}" if hole.ticks else ""
     why = reason.get(hole.kind) or printable(hole.kind, 60)
-    return f"at {format_value(hole.from_ns, 'ns')} for {length}{ticks}: {why}"
+    return f"at {format_value(hole.from_ns, 'ns')}{lasting}{ticks}: {why}"
+
+
+def _ticks_counted(count: int) -> str:
+    return f"{format_value(count, 'count')} tick{'' if count == 1 else 's'}"
 
 
 def unknown_sentences(report: Report) -> list[str]:

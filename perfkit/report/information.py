@@ -11,7 +11,7 @@ from perfkit.model.information import Information
 from perfkit.model.metric import Metric
 from perfkit.model.text import printable
 from perfkit.report import Page
-from perfkit.report.facts import moment
+from perfkit.report.facts import moment, stop_sentence
 from perfkit.report.json import dump, session_object
 from perfkit.report.sheet import HEADING, QUIET, Sheet, ink
 from perfkit.report.units import UNKNOWN, format_by_name, format_value
@@ -49,7 +49,7 @@ def as_table(information: Information, page: Page) -> str:
     sheet = Sheet.of(page)
     sheet.paragraph(printable(information.source), HEADING, indent=0)
     sheet.paragraph(
-        f"{information.source_kind}, {format_value(information.ticks, 'count')} ticks in "
+        f"{information.source_kind}, {format_value(information.ticks, 'count')} tick{'' if information.ticks == 1 else 's'} in "
         f"{len(information.metrics)} columns, {format_value(information.size_bytes, 'bytes')}",
         indent=0,
     )
@@ -80,7 +80,7 @@ def as_table(information: Information, page: Page) -> str:
             ),
             ("exit_code", _or_unknown(session.exit_code)),
             ("exit_signal", _or_unknown(session.exit_signal)),
-            ("stop_reason", _or_unknown(session.stop_reason)),
+            ("stop_reason", _stop(information)),
         ],
     )  # fmt: skip
     _write_pairs(sheet, "Host", _pairs(session.host.items()))
@@ -88,6 +88,12 @@ def as_table(information: Information, page: Page) -> str:
     _write_pairs(sheet, "Notes", _pairs(session.notes.items()))
     _write_columns(sheet, information.metrics)
     return ink(sheet.lines, page)
+
+
+def _stop(information: Information) -> str:
+    if information.source_kind == "live journal" and information.session.stop_reason is None:
+        return "none yet: a recorder is still writing"
+    return stop_sentence(information.session)
 
 
 def _or_unknown(value: object) -> str:

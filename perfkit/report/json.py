@@ -20,7 +20,8 @@ from perfkit.model.text import printable
 from perfkit.report import Page
 from perfkit.report.facts import findings
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
+# 1.2: monitoring.ticks_damaged, holes of kind "damaged", session.duration_s where it was cut off
 # 1.1: monitoring.ticks_dropped
 # 1.0: the first. A key that is added raises the second number, a changed meaning the first.
 
@@ -160,6 +161,7 @@ def _monitoring(monitoring: Monitoring) -> dict[str, Any]:
         "duration_s": monitoring.duration_ns / _NS_PER_S,
         "ticks": monitoring.ticks,
         "ticks_dropped": monitoring.ticks_dropped,
+        "ticks_damaged": monitoring.ticks_damaged,
         "own_cost": {
             "cpu_s": monitoring.cost_cpu_ns / _NS_PER_S,
             "cpu_percent": monitoring.cost_percent,

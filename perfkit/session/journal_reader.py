@@ -2,7 +2,7 @@
 
 What is written in `perfkit.session.journal` is read here in the same terms. Nothing that is intact
 is given up: a record with a wrong checksum is skipped and counted, a missing segment leaves a gap,
-a damaged header is replaced by the one its sisters repeat, and after a damaged frame the search
+a damaged header is replaced by its copy or by the one its sisters repeat, and after a damaged frame the search
 goes on at the next intact one. What lies behind the last intact tick never happened, notes apart.
 
 A journal may grow while it is read; a reader sees the ticks that were there when it came to them.
@@ -33,6 +33,7 @@ from perfkit.session.journal import (
     CHECKSUM,
     EVENT_FRAME,
     FRAME_HEAD,
+    HEADER_COPY,
     JOURNAL_VERSION,
     MAGIC,
     NOTE_FRAME,
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _HEADER_LIMIT = 2**20
+_HOLES_KEPT = 20
 _WORD = 8
 _TRANSPOSE_ROWS = 256  # rows copied at a time, so that a stripe stays in the processor's cache
 _FRAME_START = re.compile(b"[PNE]\0\0\0")
@@ -62,6 +64,10 @@ _INTEGER_FIELDS = tuple(name for name, kind, _ in PROCESS_FIELDS if kind != BYTE
 _PROCESS_NAMES = (*_INTEGER_FIELDS, *_TEXT_FIELDS)
 
 _Words = npt.NDArray[np.int64]
+
+
+Damage = tuple[int, int, int]
+"""t_ns of the intact ticks around a hole (one of them twice at an end), and how many it swallowed."""
 
 
 @dataclass(frozen=True)
@@ -87,16 +93,22 @@ class JournalSource:
     """The ticks of a journal, raw: nothing is derived here.
 
     path, session (notes so far included), metrics; live: whether a recorder is writing it now;
+    last_tick: t_ns and wall clock in microseconds of the last intact tick that was read so far;
     problems: a sentence for each thing that is damaged, as far as it is known on opening;
     strangers: numbers of segments that belong to another recording, and are not read.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Read headers and notes. Raises UnusableInput if path is no journal that can be read."""
+    def __init__(self, path: Path, *, live: bool | None = None) -> None:
+        """Read headers and notes. Raises UnusableInput if path is no journal that can be read.
+
+        live: what whoever holds the recorder's lock knows; by default the lock is looked at.
+        """
         self.path = path
         self._source = printable(str(path))
-        self.live: bool = is_live(str(path))
+        self.live: bool = is_live(str(path)) if live is None else live
+        self.last_tick: tuple[int, int | None] | None = None
         self._damaged: int | None = None
+        self._damage: tuple[Damage, ...] = ()
         problems: list[str] = []
         self.strangers: tuple[int, ...] = ()
         self._segments = self._find_segments(problems)
@@ -127,6 +139,11 @@ class JournalSource:
                 pass
         return self._damaged or 0
 
+    @property
+    def damage(self) -> tuple[Damage, ...]:
+        """Where ticks cannot be read, in time order, the longest 20; reads as `damaged` does."""
+        return self._damage if self.damaged else ()
+
     def blocks(self, columns: Collection[str] | None = None) -> Iterator[Block]:
         """The intact ticks in time order, one block a segment.
 
@@ -138,22 +155,31 @@ class JournalSource:
         dropped = self.live  # meanwhile, by a flight recorder: that is no damage
         expected = self._first
         latest = -(2**63)
+        holes: list[Damage] = []
         for segment in self._segments:
             words, behind = self._records(segment)
             words = _in_order(words, segment.layout.words["t_ns"], expected, latest)
             if len(words):
                 # The sequence tells what is lost before it, a missing segment included.
                 first, last = int(words[0, 0]), int(words[-1, 0])
-                damaged += (0 if dropped else first - expected) + (last - first + 1 - len(words))
+                before = 0 if dropped else first - expected
+                damaged += before + (last - first + 1 - len(words))
+                t_ns = words[:, segment.layout.words["t_ns"]]
+                if before:
+                    holes.append((max(latest, 0), int(t_ns[0]), before))
+                holes = _longest(holes + _holes(words[:, 0], t_ns))
                 dropped = False
                 expected = last + 1
-                latest = int(words[-1, segment.layout.words["t_ns"]])
+                latest = int(t_ns[-1])
+                self.last_tick = latest, _wall_clock(segment.layout, words[-1])
                 unreadable = 0
                 yield self._block(segment, words, columns)
             elif self.live and not segment.ticks.exists():
                 dropped = True
             unreadable += behind
-        self._damaged = damaged + unreadable
+        if unreadable:
+            holes = _longest([*holes, (max(latest, 0), max(latest, 0), unreadable)])
+        self._damaged, self._damage = damaged + unreadable, tuple(holes)
 
     def table(self, columns: Collection[str] | None = None) -> pa.Table:
         """The columns asked for (all by default) as an Arrow table, as in a session file."""
@@ -177,7 +203,7 @@ class JournalSource:
         headers: list[str | None] = []
         layouts: dict[str, _Layout] = {}
         refusal: UnusableInput | None = None
-        for line in lines:
+        for line in (self._header_copy(), *lines):
             text = None
             try:
                 header = json.loads(line)
@@ -189,13 +215,17 @@ class JournalSource:
             except (ValueError, TypeError, KeyError, RecursionError):
                 text = None
             headers.append(text)
+        copy, *headers = headers
         if not layouts:
             raise refusal or UnusableInput(
-                f"{self._source} has no readable header: the recorder was cut off before its first "
-                "tick, or the files are damaged; remove the folder and record again"
+                f"{self._source} has no readable header, nor a copy of it: the recorder was cut "
+                "off before its first tick, or the files are damaged; record into another file"
             )
         # All segments of a recording have the same header; where one differs, it is damaged.
-        agreed = Counter(text for text in headers if text is not None).most_common(1)[0][0]
+        known = Counter(text for text in headers if text is not None)
+        agreed = known.most_common(1)[0][0] if known else copy or ""
+        if copy and not _differ(layouts[copy].session, layouts[agreed].session):
+            agreed = copy  # it alone has a checksum
         segments = []
         numbers = [int(path.stem) for path in paths]
         for number, path, line, text in zip(numbers, paths, lines, headers, strict=True):
@@ -212,10 +242,19 @@ class JournalSource:
             if text != agreed and (text is not None or number != numbers[-1]):
                 problems.append(
                     f"The header of segment {number:06d} of the journal is damaged; "
-                    "that of another segment was used."
+                    f"{'its copy' if agreed == copy else 'that of another segment'} was used."
                 )
             segments.append(_Segment(number, path, path.with_suffix(".frames"), layout))
         return segments
+
+    def _header_copy(self) -> bytes:
+        """The header that was kept beside the segments; empty if it is absent or damaged."""
+        try:
+            line, _, checksum = (self.path / HEADER_COPY).read_bytes().partition(b"\n")
+        except OSError:
+            return b""
+        line += b"\n"
+        return line if checksum == f"{crc32(line):08x}\n".encode() else b""
 
     def _first_lines(self) -> list[tuple[Path, bytes]]:
         """Every segment that is there, in order, with the line that is its header."""
@@ -316,6 +355,25 @@ class JournalSource:
         return UnusableInput(
             f"cannot read {self._source} ({error.strerror}); check its permissions"
         )
+
+
+def _holes(sequence: _Words, t_ns: _Words) -> list[Damage]:
+    """The gaps between records that follow each other."""
+    rows = np.flatnonzero(np.diff(sequence) > 1)
+    return [
+        (int(t_ns[row]), int(t_ns[row + 1]), int(sequence[row + 1] - sequence[row]) - 1)
+        for row in rows.tolist()
+    ]
+
+
+def _longest(holes: list[Damage]) -> list[Damage]:
+    """Those to be kept, in time order; of equally long ones the earliest."""
+    return sorted(sorted(holes, key=lambda hole: (hole[0] - hole[1], hole))[:_HOLES_KEPT])
+
+
+def _wall_clock(layout: _Layout, record: _Words) -> int | None:
+    time = int(record[layout.words["time"]]) if "time" in layout.words else NULL_INTEGER
+    return None if time == NULL_INTEGER else time
 
 
 def _kept_from(note: str) -> tuple[int, int]:

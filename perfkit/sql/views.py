@@ -183,6 +183,7 @@ _FACTS: tuple[tuple[str, str, Callable[[Session], Any]], ...] = (
     ("exit_code", "BIGINT", lambda session: session.exit_code),
     ("exit_signal", "BIGINT", lambda session: session.exit_signal),
     ("stop_reason", "VARCHAR", lambda session: session.stop_reason),
+    ("damaged_ticks", "BIGINT", lambda session: session.ticks_damaged),
     ("cores", "BIGINT", lambda session: _whole(session.host.get("cores"))),
     ("memory_bytes", "BIGINT", lambda session: _whole(session.host.get("memory_bytes"))),
     ("cpu_model", "VARCHAR", _host_text("cpu_model")),

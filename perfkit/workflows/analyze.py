@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from perfkit.analysis.monitoring import monitoring
+from perfkit.analysis.monitoring import monitoring, with_damage
 from perfkit.analysis.periods import period_length_ns
-from perfkit.analysis.score import verdict
+from perfkit.analysis.score import unless_too_short, verdict
 from perfkit.analysis.summary import Summaries
 from perfkit.errors import UnusableInput
 from perfkit.model.block import Block
@@ -21,7 +21,11 @@ from perfkit.workflows.insights import insights
 from perfkit.workflows.source import Recording, open_recording
 
 ENOUGH_PERIODS = 30
-"""A session of fewer is called short."""
+"""A session of fewer is called short; a target that has run for so many has started up."""
+
+GROWTH_PERIODS = 24
+GROWTH_NS = 24_000_000_000
+"""What the rule on growing memory needs, the last two periods included, which it leaves out."""
 
 
 def analyze_all(
@@ -56,19 +60,21 @@ def analyze(path: Path, rules_dir: Path | None = None) -> Report:
         recording.session,
         active=recording.live,
     )
+    session = recording.told()
+    own = with_damage(own, session)
     summarised = summaries.finish()
     outcomes = insights(recording, rules_dir)
     found = tuple(one for one in outcomes if isinstance(one, Insight))
     return Report(
         source=str(path),
         source_kind=recording.kind,
-        session=recording.session,
+        session=session,
         monitoring=own,
         summaries=summarised,
         insights=found,
         not_applicable=tuple(one for one in outcomes if isinstance(one, NotApplicable)),
         failed_rules=tuple(one for one in outcomes if isinstance(one, RuleFailed)),
-        verdict=_verdict(summarised, found),
+        verdict=_verdict(summarised, found, own),
         cannot_tell=(*_cannot_tell(recording, own, summarised), *_too_late(recording, found)),
     )
 
@@ -82,9 +88,11 @@ def _too_late(recording: Recording, found: Sequence[Insight]) -> Iterator[str]:
         yield f"Process {pid} has ended: the commands that name it are for its next run."
 
 
-def _verdict(summaries: Sequence[MetricSummary], found: Sequence[Insight]) -> Verdict:
-    """The verdict, which is "unknown" where nothing was measured: no news is not good news."""
-    judged = verdict(summaries, found)
+def _verdict(
+    summaries: Sequence[MetricSummary], found: Sequence[Insight], own: Monitoring
+) -> Verdict:
+    """The verdict, "unknown" where nothing or next to nothing was measured: no news is not good news."""
+    judged = unless_too_short(verdict(summaries, found), own.ticks, own.duration_ns)
     if found or any(one.count for one in summaries if one.metric.scope != RECORDER):
         return judged
     return replace(judged, status="unknown", reason="no score; nothing was measured")
@@ -107,6 +115,41 @@ def _observed(blocks: Iterable[Block], summaries: Summaries) -> Iterator[Block]:
         yield block
 
 
+def _too_short(recording: Recording, own: Monitoring) -> Iterator[str]:
+    """A word on growth, where the session is too short for it."""
+    period_ns = period_length_ns(recording.session.interval_ns)
+    enough_ns = ENOUGH_PERIODS * period_ns
+    if own.duration_ns >= enough_ns:
+        return
+    length = format_value(own.duration_ns, "ns")
+    if _ran_before_ns(recording) < enough_ns:
+        yield (
+            f"The session is short ({length}): below {format_value(enough_ns, 'ns')} growth cannot "
+            "be told from start-up."
+        )
+    elif own.duration_ns < (growth_ns := max(GROWTH_PERIODS * period_ns, GROWTH_NS)):
+        yield (
+            f"The session is too short to judge growth ({length}): that takes "
+            f"{format_value(growth_ns, 'ns')}."
+        )
+
+
+def _ran_before_ns(recording: Recording) -> int:
+    """How long the target is known to have run when the first tick that is there was taken."""
+    session = recording.session
+    first_ns = 0
+    for block in recording.blocks(["t_ns", "processes"]):
+        if len(block) and not first_ns:
+            first_ns = int(block.t_ns[0])
+        for _, entries in block.processes:
+            for one in entries:
+                started_ns = one["started_ns"]
+                if one["pid"] == session.target_pid and isinstance(started_ns, int):
+                    return max(first_ns, session.start_boottime_ns + first_ns - started_ns)
+            return first_ns
+    return first_ns
+
+
 def _cannot_tell(
     recording: Recording, own: Monitoring, summaries: Sequence[MetricSummary]
 ) -> Iterator[str]:
@@ -118,21 +161,15 @@ def _cannot_tell(
     if own.ticks and not any(one.count for one in summaries if one.metric.scope != RECORDER):
         yield "No column on the target or the machine holds a value: there is nothing to judge by."
     elif own.ticks > 1:
-        period_ns = period_length_ns(recording.session.interval_ns)
-        periods = own.duration_ns // period_ns
-        if periods < ENOUGH_PERIODS:
-            yield (
-                f"The session is short ({format_value(own.duration_ns, 'ns')}): below "
-                f"{format_value(ENOUGH_PERIODS * period_ns, 'ns')} growth cannot be told from "
-                "start-up."
-            )
+        yield from _too_short(recording, own)
     if recording.damaged:
         count = f"{recording.damaged} tick{'' if recording.damaged == 1 else 's'}"
-        yield f"{count} of the journal cannot be read any more and were left out."
+        were = "was" if recording.damaged == 1 else "were"
+        yield f"{count} of the journal cannot be read any more and {were} left out."
     yield from recording.problems
     if recording.kind == "orphaned journal":
         yield (
-            "The recording was cut off before it was sealed: how it ended is unknown. "
+            "The recording was cut off before it was sealed, so how the target ended is unknown. "
             "`perfkit recover` seals what there is."
         )
     elif recording.kind == "session" and recording.session.stop_reason is None and own.ticks:

@@ -16,12 +16,13 @@ def info(path: Path) -> Information:
     Raises UnusableInput if it cannot be read.
     """
     recording = open_recording(path)
+    ticks = sum(len(block) for block in recording.blocks(("t_ns",)))
     return Information(
         source=str(path),
         source_kind=recording.kind,
-        session=recording.session,
+        session=recording.told(),
         metrics=recording.metrics,
-        ticks=sum(len(block) for block in recording.blocks(("t_ns",))),
+        ticks=ticks,
         size_bytes=_size_bytes(path),
     )
 

@@ -53,7 +53,7 @@ def database(recording: Recording) -> Database:
     sparse = (metric.name for metric in recording.metrics if metric.group in (SYSTEM, SLOW))
 
     def session(columns: Collection[str]) -> Any:
-        return session_row(recording.session, columns)
+        return session_row(recording.told(), columns)
 
     return Database(
         {

@@ -26,6 +26,10 @@ def recover(journal: Path, output: Path | None = None, *, force: bool = False) -
             )
         kind = "is a file" if journal.exists() else "does not exist"
         raise UnusableInput(f"{shown} {kind}; name the folder NAME.parquet{SUFFIX} to recover")
+    if not any(path.suffix == ".ticks" for path in journal.iterdir()):
+        raise UnusableInput(
+            f"{shown} holds no segment of a journal (NNNNNN.ticks): there is nothing to recover"
+        )
     if output is None:
         if not journal.name.endswith(SUFFIX):
             raise UnusableInput(f"{shown} does not end in {SUFFIX}; name the output with -o FILE")

@@ -12,18 +12,15 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from perfkit.analysis.rates import Rates
 from perfkit.errors import EXIT_OK, EXIT_USAGE, OutputRefused, PerfkitError, UnusableInput
-from perfkit.model.session import Session
 from perfkit.model.text import printable
 from perfkit.session.journal import remove_journal
 from perfkit.session.journal_reader import JournalSource
 from perfkit.session.parquet import SessionFile, write_session
-
-COPY_REASON = "this is a copy; the recording went on"
+from perfkit.workflows.source import told
 
 
 def seal(journal: Path, output: Path, *, force: bool = False, keep: bool = False) -> Path:
@@ -36,14 +33,15 @@ def seal(journal: Path, output: Path, *, force: bool = False, keep: bool = False
     output cannot be written; the journal is then as it was.
     """
     with contextlib.nullcontext() if keep else _owned(journal):
-        source = JournalSource(journal)
+        # the lock that says "live" is ours, unless this is a copy
+        source = JournalSource(journal, live=None if keep else False)
         if force or not os.path.lexists(output):
             rates = Rates(source.metrics)
             write_session(
                 output,
                 (rates.add(block) for block in source.blocks()),
                 (*source.metrics, *rates.metrics),
-                lambda: _facts(source),
+                lambda: told(source),
                 force=force,
             )
         elif keep or not _is_sealed(source, output):
@@ -72,19 +70,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"perfkit: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
     raise SystemExit(EXIT_OK)
-
-
-def _facts(source: JournalSource) -> Session:
-    """The session's facts, with what was found wrong with the journal among its notes."""
-    notes = dict(source.session.notes)
-    if source.damaged:
-        notes["journal_damaged_ticks"] = str(source.damaged)
-    if source.problems:
-        notes["journal_problems"] = " ".join(source.problems)
-    session = source.session
-    if source.live and session.stop_reason is None:
-        return replace(session, notes=notes, stop_reason=COPY_REASON)
-    return replace(session, notes=notes)
 
 
 def _is_sealed(source: JournalSource, output: Path) -> bool:

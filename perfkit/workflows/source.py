@@ -6,14 +6,16 @@ here from the raw ones, by the code that made them when the file was sealed.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from perfkit.analysis.rates import Rates
 from perfkit.model.block import Block
 from perfkit.model.metric import Metric
-from perfkit.model.session import Session
+from perfkit.model.session import DAMAGE_NOTE, DAMAGED_NOTE, Session
 from perfkit.session.journal_reader import JournalSource
 from perfkit.session.reader import open_source
 
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 SESSION = "session"
 LIVE = "live journal"
 ORPHANED = "orphaned journal"
+
+COPY_REASON = "this is a copy; the recording went on"
+_PROBLEMS_NOTE = "journal_problems"
 
 
 class Recording:
@@ -51,12 +56,21 @@ class Recording:
     @property
     def damaged(self) -> int:
         """Ticks that were recorded and cannot be read any more."""
-        return self._source.damaged if isinstance(self._source, JournalSource) else 0
+        source = self._source
+        return source.damaged if isinstance(source, JournalSource) else self.session.ticks_damaged
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What is wrong with the journal, a sentence each."""
-        return self._source.problems if isinstance(self._source, JournalSource) else ()
+        """What is, or was when it was sealed, wrong with the journal, in sentences."""
+        if isinstance(self._source, JournalSource):
+            return self._source.problems
+        return tuple(filter(None, [self.session.notes.get(_PROBLEMS_NOTE)]))
+
+    def told(self) -> Session:
+        """The facts with what only the ticks tell, see `told`; reads a journal that was not yet."""
+        if isinstance(self._source, JournalSource):
+            return told(self._source, recorded=self.kind == ORPHANED)
+        return self.session
 
     def blocks(self, columns: Collection[str] | None = None) -> Iterator[Block]:
         """The ticks in time order; only what the columns asked for need is read.
@@ -87,6 +101,30 @@ class Recording:
         return table.select(
             [name for name in table.column_names if columns is None or name in columns]
         )
+
+
+def told(source: JournalSource, *, recorded: bool = True) -> Session:
+    """The facts of a journal, completed by its ticks: its length, and what is damaged in notes.
+
+    recorded: False leaves the end open. Of a recording that goes on it is that of a copy.
+    Reads the journal unless that was done.
+    """
+    session = source.session
+    notes = dict(session.notes)
+    if source.damaged:
+        notes[DAMAGED_NOTE] = str(source.damaged)
+        notes[DAMAGE_NOTE] = json.dumps(source.damage)
+    if source.problems:
+        notes[_PROBLEMS_NOTE] = " ".join(source.problems)
+    session = replace(session, notes=notes)
+    if session.duration_ns is None and source.last_tick is not None:
+        t_ns, time_us = source.last_tick
+        session = replace(session, duration_ns=t_ns)
+        if recorded and session.ended_at_us is None:
+            session = replace(session, ended_at_us=time_us)
+    if recorded and source.live and session.stop_reason is None:
+        session = replace(session, stop_reason=COPY_REASON)
+    return session
 
 
 def open_recording(path: Path) -> Recording:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from session_examples import (
+    LATE_FACTS,
     LATE_NOTES,
     RAW,
     SESSION,
@@ -258,6 +260,7 @@ def test_a_damaged_header_is_replaced_by_its_sisters(
     journal: Path, number: int, damage: Callable[[bytes], bytes]
 ) -> None:
     """Each segment repeats the header, so none depends on its own."""
+    (journal / "header").unlink()
     segment = journal / f"{number:06d}.ticks"
     data = segment.read_bytes()
     header = header_bytes(segment)
@@ -272,6 +275,71 @@ def test_a_damaged_header_is_replaced_by_its_sisters(
         f"The header of segment {number:06d} of the journal is damaged; "
         "that of another segment was used.",
     )
+
+
+@given(at=st.integers(0, 10_000), bit=st.integers(0, 7))
+def test_a_flipped_bit_in_the_only_header_costs_nothing(tmp_path: Path, at: int, bit: int) -> None:
+    """A journal of one segment has no sisters to repeat it: its copy has a checksum."""
+    path = write_journal(tmp_path / f"j{len(list(tmp_path.iterdir()))}", [ticks(5)])
+    segment = path / "000000.ticks"
+    data = bytearray(segment.read_bytes())
+    data[at % header_bytes(segment)] ^= 1 << bit
+    segment.write_bytes(data)
+    source = JournalSource(path)
+
+    assert content(list(source.blocks())) == content([raw_only(ticks(5))])
+    assert (
+        replace(source.session, **{fact: getattr(SESSION, fact) for fact in LATE_FACTS}) == SESSION
+    )
+    assert source.metrics == RAW
+    assert source.damaged == 0
+    assert all("its copy was used" in problem for problem in source.problems)
+
+
+@given(at=st.integers(0, 10_000), bit=st.integers(0, 7))
+def test_a_flipped_bit_in_the_copy_of_the_header_costs_nothing(
+    tmp_path: Path, at: int, bit: int
+) -> None:
+    """What its checksum does not fit is not used."""
+    path = write_journal(tmp_path / f"j{len(list(tmp_path.iterdir()))}", [ticks(5)])
+    data = bytearray((path / "header").read_bytes())
+    data[at % len(data)] ^= 1 << bit
+    (path / "header").write_bytes(data)
+    source = JournalSource(path)
+
+    assert content(list(source.blocks())) == content([raw_only(ticks(5))])
+    assert (source.metrics, source.problems) == (RAW, ())
+
+
+def test_a_journal_without_the_copy_of_its_header_is_read(journal: Path) -> None:
+    """It is there for damage alone."""
+    (journal / "header").unlink()
+    source = JournalSource(journal)
+
+    assert tick_numbers(source) == list(range(39))
+    assert source.problems == ()
+
+
+@pytest.mark.parametrize("segment_ticks", [1000, 7])
+def test_where_ticks_are_damaged_is_told(tmp_path: Path, segment_ticks: int) -> None:
+    """Between which intact ticks, and how many: at the beginning, in the middle, at the end."""
+    path = write_journal(tmp_path / "j", [ticks(30)], segment_ticks=segment_ticks)
+    record = 16 + 8 * len(RAW) + 8
+    for number in (0, 12, 13, 20, 29):
+        segment, row = divmod(number, segment_ticks)
+        file = path / f"{segment:06d}.ticks"
+        data = bytearray(file.read_bytes())
+        data[header_bytes(file) + row * record + 20] ^= 1
+        file.write_bytes(data)
+    source = JournalSource(path)
+    ms = 1_000_000
+
+    assert source.damaged == 5
+    assert source.damage == (
+        (0, 100 * ms, 1), (1100 * ms, 1400 * ms, 2), (1900 * ms, 2100 * ms, 1),
+        (2800 * ms, 2800 * ms, 1),
+    )  # fmt: skip
+    assert source.last_tick == (2800 * ms, 1_700_000_000_000_000 + 2_800_000)
 
 
 def test_a_segment_that_was_only_begun_is_no_damage(journal: Path) -> None:
@@ -349,7 +417,7 @@ def test_a_folder_without_segments_is_told_apart(tmp_path: Path) -> None:
 def test_a_journal_that_never_began_is_told(tmp_path: Path) -> None:
     """Killed before the first header: nothing can be read, and nothing was lost."""
     (tmp_path / "000000.ticks").write_bytes(b"")
-    with pytest.raises(UnusableInput, match=r"no readable header.*record again"):
+    with pytest.raises(UnusableInput, match=r"no readable header.*another file"):
         JournalSource(tmp_path)
 
 
@@ -359,6 +427,7 @@ def test_a_journal_that_never_began_is_told(tmp_path: Path) -> None:
 )
 def test_a_newer_journal_is_refused(journal: Path, change: dict[str, Any]) -> None:
     """One sentence that says to upgrade."""
+    (journal / "header").unlink()
     for segment in journal.glob("*.ticks"):
         line, _, records = segment.read_bytes().partition(b"\n")
         header = json.dumps({**json.loads(line), **change}).encode()
@@ -382,6 +451,7 @@ def test_a_header_of_any_shape_is_read_or_refused_in_a_sentence(
 ) -> None:
     """Journals are files like any other: strangers may have written them."""
     path = write_journal(tmp_path / f"j{len(list(tmp_path.iterdir()))}", [ticks(3)])
+    (path / "header").unlink()
     segment = path / "000000.ticks"
     line, _, records = segment.read_bytes().partition(b"\n")
     header = json.dumps({**json.loads(line), **change}).encode()

@@ -43,6 +43,10 @@ class MadeRecording:
         if len(self.block):
             yield self.block
 
+    def told(self) -> Session:
+        """The facts, as `Recording.told` has them."""
+        return self.session
+
     def table(self, columns: Any = None) -> Any:
         """The columns asked for; what was asked is remembered."""
         self.asked.append(frozenset(columns))

@@ -235,11 +235,15 @@ CASES = [
     spares("thread-growth", "a few more of many", threads_count=lambda s: round(200 + s / 2)),
     # ── the recording itself ──
     fires("recording-gaps", "a slot in fifty", "low", {"missed_count": 12}, ticks_missed=lambda s: round(s * 10) % 50 == 49),
-    fires("recording-gaps", "one long hole", "medium", {"worst_at_s": 40.0}, gaps=[(30, 40)], ticks_missed=lambda s: 100 * (s == 40)),
+    fires("recording-gaps", "one long hole", "medium", {"worst_at_s": 29.9}, gaps=[(30, 40)], ticks_missed=lambda s: 100 * (s == 40)),
     fires("recording-gaps", "a sleep", "info", {"suspended_s": 3600.0}, suspended_ns=lambda s: round(3600e9) * (s == 30)),
     spares("recording-gaps", "a guest that was paused for a moment", suspended_ns=lambda s: 3_000_000 * (s == 30)),
     spares("recording-gaps", "two late ticks", ticks_missed=lambda s: int(s in (10, 20))),
     spares("recording-gaps", "one slot in a thousand", seconds=600, ticks_missed=lambda s: int(s in (10, 20, 30, 40))),
+    fires("recording-damaged", "one tick", "info", {"damaged_count": 1, "ticks_count": 601}, session={"notes": {"journal_damaged_ticks": "1"}}),
+    fires("recording-damaged", "a block of the disk", "low", {"damaged_count": 24}, session={"notes": {"journal_damaged_ticks": "24"}}),
+    fires("recording-damaged", "half of it", "medium", {"damaged_ratio": 0.5}, session={"notes": {"journal_damaged_ticks": "600"}}),
+    spares("recording-damaged", "an intact journal with late ticks", ticks_missed=lambda s: 2),
     fires(
         "children-unaccounted", "a parent that ignores its children", "info", {"parents_count": 1, "pid": 9},
         sigchld_ignored_count=1, processes={0: [process(8, ignores_sigchld=0), process(9, ignores_sigchld=1)]},

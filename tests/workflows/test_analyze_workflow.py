@@ -9,15 +9,19 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
+from perfkit.analysis.score import unless_too_short
 from perfkit.model.block import Block, Column
 from perfkit.model.metric import INTEGER
+from perfkit.model.report import Hole
 from perfkit.model.session import Session
+from perfkit.model.tick import BYTES, PROCESS_FIELDS
 from perfkit.report import Format, Page, renderer
 from perfkit.sampling.metrics import RAW_METRICS
 from perfkit.session.journal import JournalWriter, create_journal
 from perfkit.session.parquet import write_session
 from perfkit.workflows.analyze import analyze, analyze_all, is_as_severe
 from perfkit.workflows.info import info
+from perfkit.workflows.recover import recover
 from perfkit.workflows.source import Recording
 
 SESSION = Session(
@@ -108,8 +112,92 @@ def test_a_short_session_is_called_short(written):
     long = analyze(written(block(310, rss_bytes=[1] * 310), "long.parquet"))
 
     assert "short (900 ms)" in short.cannot_tell[0]
-    assert short.verdict.status == "good"
+    assert long.verdict.status == "good"
     assert long.cannot_tell == ()
+
+
+@pytest.mark.parametrize(("ticks", "interval_ms"), [(29, 100), (9, 1000)])
+def test_next_to_nothing_is_no_good_news(written, ticks, interval_ms):
+    """Below ten ticks or three seconds the status is unknown, and the headline says why."""
+    short = written(block(ticks, rss_bytes=[1] * ticks), interval_ns=interval_ms * 1_000_000)
+    report = analyze(short)
+
+    assert report.verdict.status == "unknown"
+    assert report.verdict.reason.startswith(f"too short to judge: {ticks} ticks in ")
+    assert "GOOD" not in "".join(rendered(report).values())
+    bad = with_verdict(report, "poor")
+    assert unless_too_short(bad, 1, 1) == bad
+
+
+def with_verdict(report, status):
+    return replace(report.verdict, status=status)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [{"notes": {"older_ticks_dropped_count": "409"}, "shift_s": 41}, {"start_boottime_ns": 10**12}],
+    ids=["--keep", "an old target"],
+)
+def test_start_up_is_past_where_the_target_has_run_for_long(written, facts):
+    """A flight recorder's part, or a target that ran before: only the length itself is in the way."""
+    facts = dict(facts)
+    shift_ns = facts.pop("shift_s", 0) * 10**9
+    for ticks, sentences in ((204, 1), (245, 0)):
+        made = block(ticks, rss_bytes=[1] * ticks)
+        entry = {name: 0 for name, kind, _ in PROCESS_FIELDS if kind != BYTES}
+        entry |= {"pid": 42, "started_ns": 1, "state": "S", "name": "t", "command": "t"}
+        made = Block(made.t_ns + shift_ns, made.columns, [(0, [entry])])
+        report = analyze(written(made, f"{ticks}.parquet", **facts))
+        assert len(report.cannot_tell) == sentences
+        assert all("too short to judge growth (20.3 s)" in text for text in report.cannot_tell)
+
+
+def test_ticks_lost_to_damage_are_holes_of_the_report(tmp_path):
+    """In the orphaned journal and in the recovered file alike, in words and in JSON."""
+    path = tmp_path / "s.parquet.partial"
+    facts = {name: value for name, value in asdict(SESSION).items() if value is not None}
+    del facts["stop_reason"]
+    os.close(create_journal(str(path), RAW_METRICS, facts))
+    writer = JournalWriter(str(path), RAW_METRICS)
+    made = block(100, rss_bytes=[1] * 100)
+    for row in range(100):
+        values = list(writer.blank)
+        values[0], values[1] = int(made.t_ns[row]), SESSION.started_at_us + row * 100_000
+        values[[metric.name for metric in RAW_METRICS].index("ticks_missed")] = 0
+        writer.append(values)
+    writer.close()
+    data = bytearray((path / "000000.ticks").read_bytes())
+    data[-50 * (24 + 8 * len(RAW_METRICS)) + 20] ^= 4
+    (path / "000000.ticks").write_bytes(data)
+    journal = analyze(path)
+    assert recover(path) == tmp_path / "s.parquet"
+    for report in (journal, analyze(tmp_path / "s.parquet")):
+        assert report.monitoring.ticks_damaged == 1
+        assert report.monitoring.holes == (Hole(4_900_000_000, 5_100_000_000, 1, "damaged"),)
+        assert "recording-damaged" in [one.rule for one in report.insights]
+        assert report.session.duration_ns == 9_900_000_000
+        assert report.session.stop_reason is None
+        shown = rendered(report)
+        words = " ".join(shown[Format.TERMINAL].split())
+        assert "at 4.90 s for 200 ms, 1 tick: recorded, but damaged in the journal" in words
+        assert "the recorder was cut off (killed), so how the target ended is unknown" in words
+        assert "copy" not in words
+        found = json.loads(shown[Format.JSON])
+        assert found["monitoring"]["ticks_damaged"] == 1
+        assert found["monitoring"]["holes"][0]["kind"] == "damaged"
+        assert found["session"]["duration_s"] == 9.9
+
+
+def test_how_a_target_ended_that_was_attached_to_is_its_parents_to_know(written):
+    """A kill looks like an exit from outside; only where perfkit started it is there a code."""
+    attached = analyze(written(block(40)))
+    started = analyze(written(block(40), "c.parquet", mode="command", exit_code=0))
+
+    shown = rendered(attached)
+    assert "the target ended; how is known to its parent alone" in " ".join(
+        shown[Format.TERMINAL].split()
+    )
+    assert "the target exited, exit code 0" in rendered(started)[Format.TERMINAL]
 
 
 def test_figures_are_those_of_the_ticks(written):

@@ -107,7 +107,7 @@ def test_damage_is_told(tmp_path: Path) -> None:
     assert recording.damaged == 11
     assert recording.problems == ("Segment 000002 of the journal is missing; its ticks are lost.",)
     sealed = open_recording(seal(journal, tmp_path / "s.parquet", keep=True))
-    assert (sealed.damaged, sealed.problems) == (0, ())
+    assert (sealed.damaged, sealed.problems) == (11, recording.problems)
     assert sealed.session.notes["journal_damaged_ticks"] == "11"
     assert "000002" in sealed.session.notes["journal_problems"]
 

@@ -21,8 +21,9 @@
 WITH sums AS (
     SELECT sum(ticks_missed) AS missed, count(*) + sum(ticks_missed) AS slots,
            sum(suspended_ns) / 1e9 AS slept_s,
-           arg_max(t_ns, ticks_missed) FILTER (WHERE ticks_missed > 0) / 1e9 AS worst_at_s
-    FROM ticks
+           arg_max(before_ns, ticks_missed) FILTER (WHERE ticks_missed > 0) / 1e9 AS worst_at_s
+    -- a gap begins with the tick before the one that counts what was missed
+    FROM (SELECT ticks_missed, suspended_ns, coalesce(lag(t_ns) OVER (ORDER BY t_ns), 0) AS before_ns FROM ticks)
 ), gaps AS (
     SELECT slots, worst_at_s, CASE WHEN missed >= 3 AND missed >= 0.01 * slots THEN missed END AS missed,
            CASE WHEN slept_s >= 1 THEN slept_s END AS suspended_s
