@@ -146,8 +146,36 @@ class Share:
 
 
 @dataclass(frozen=True)
-class SincePrevious:
-    """An amount that belongs to one tick over the time since the tick before, times scale."""
+class Split:
+    """A part of a counter's rate, by counters that move in coarser steps; see PerTime for the rate.
+
+    The share of the part in part and rest over the last second: their steps of 10 ms would show as
+    jumps of a whole core where a tick is as short. Where neither has moved in that second, the last
+    share that was known; null before the first one, unless the rate is zero.
+    """
+
+    counter: str
+    part: str
+    rest: str
+    scale: float
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """See Formula."""
+        return (self.counter, self.part, self.rest)
+
+    def start(self) -> Stream:
+        """See Formula."""
+        return _SplitStream(self)
+
+
+@dataclass(frozen=True)
+class UntilNext:
+    """An amount noted at one tick over the time until the next, where it stands; times scale.
+
+    For what a tick itself uses: it is noted when the tick is complete, so most of it was used
+    after the tick's time, and over the time before it a tick of 6 ms would take six cores at 1 kHz.
+    """
 
     amount: str
     scale: float
@@ -159,7 +187,7 @@ class SincePrevious:
 
     def start(self) -> Stream:
         """See Formula."""
-        return _SincePreviousStream(self)
+        return _UntilNextStream(self)
 
 
 @dataclass(frozen=True)
@@ -269,14 +297,20 @@ def _level(
     return Derived(metric, formula, rounding, optional)
 
 
+# so many steps of 10 ms that a share has two digits on a busy core
+_SPLIT_OVER_NS = 1_000_000_000
+
 _BUSY = ("system_cpu_user_ns", "system_cpu_kernel_ns", "system_cpu_steal_ns")
 _ALL_CPU = (*_BUSY, "system_cpu_idle_ns", "system_cpu_iowait_ns")
 
+_USER = Split("cpu_time_ns", "cpu_user_ns", "cpu_system_ns", _PERCENT_OF_NS)
+_KERNEL = Split("cpu_time_ns", "cpu_system_ns", "cpu_user_ns", _PERCENT_OF_NS)
+
 DERIVED: tuple[Derived, ...] = (
-    _rate("recorder_cpu_percent", "percent", TICK, RECORDER, SincePrevious("sampler_cost_ns", _PERCENT_OF_NS), _FINE_PERCENT, "CPU the recorder used; 100 is one core"),
+    _rate("recorder_cpu_percent", "percent", TICK, RECORDER, UntilNext("sampler_cost_ns", _PERCENT_OF_NS), _FINE_PERCENT, "CPU the recorder used for the tick before; 100 is one core"),
     _rate("cpu_percent", "percent", FAST, TARGET, PerTime("cpu_time_ns", _PERCENT_OF_NS), _PERCENT, "CPU the tree used; 100 is one core"),
-    _rate("cpu_user_percent", "percent", FAST, TARGET, PerTime("cpu_user_ns", _PERCENT_OF_NS), _PERCENT, "CPU used in user mode; 100 is one core; moves in steps of 10 ms"),
-    _rate("cpu_system_percent", "percent", FAST, TARGET, PerTime("cpu_system_ns", _PERCENT_OF_NS), _PERCENT, "CPU used in the kernel; 100 is one core; moves in steps of 10 ms"),
+    _rate("cpu_user_percent", "percent", FAST, TARGET, _USER, _PERCENT, "part of cpu_percent in user mode, by its share over the last second"),
+    _rate("cpu_system_percent", "percent", FAST, TARGET, _KERNEL, _PERCENT, "part of cpu_percent in the kernel, by its share over the last second"),
     _rate("read_bytes_per_s", "bytes/s", FAST, TARGET, PerTime("read_bytes", _PER_S), _FLOW, "bytes fetched from storage a second"),
     _rate("write_bytes_per_s", "bytes/s", FAST, TARGET, PerTime("write_bytes", _PER_S), _FLOW, "bytes that writes made dirty for storage a second; see write_bytes"),
     _rate("read_call_bytes_per_s", "bytes/s", FAST, TARGET, PerTime("read_call_bytes", _PER_S), _FLOW, "bytes through read calls a second, cache included"),
@@ -459,26 +493,73 @@ class _ShareStream:
         return rows[some], part[some] / whole[some] * self._formula.scale
 
 
-class _SincePreviousStream:
-    def __init__(self, formula: SincePrevious) -> None:
+class _SplitStream:
+    def __init__(self, formula: Split) -> None:
         self._formula = formula
-        self._previous: np.int64 | None = None
+        self._changes = _Changes([formula.counter])
+        # the last second of part and rest, and one row before it
+        self._history = np.zeros((3, 0), np.int64)
+        self._share = np.nan
+
+    def add(self, block: Block, slept: Integers) -> Found:
+        shares = self._shares(block)
+        changes = self._changes.add(block, slept)
+        if changes is None or shares is None:
+            return _NOTHING
+        rows, passed, (count,) = changes
+        split, share = shares[0][rows], shares[1][rows]
+        usable = split & ((count == 0) | ~np.isnan(share))
+        # nothing is nothing, however it is split
+        share = np.where(count == 0, 0.0, share)[usable]
+        return rows[usable], count[usable] / passed[usable] * self._formula.scale * share
+
+    def _shares(self, block: Block) -> tuple[Bools, Floats] | None:
+        """Where both counters are valid, and the part's share there; NaN where it is unknown."""
+        part, rest = (block.columns.get(name) for name in (self._formula.part, self._formula.rest))
+        if part is None or rest is None:
+            return None
+        valid = part.valid & rest.valid
+        rows = np.flatnonzero(valid)
+        shares = np.full(len(block), np.nan)
+        if not len(rows):
+            return valid, shares
+        new = np.array([block.t_ns[rows], part.values[rows], rest.values[rows]], np.int64)
+        known = np.concatenate((self._history, new), axis=1)
+        begins = np.searchsorted(known[0], new[0] - _SPLIT_OVER_NS, side="right") - 1
+        begins = np.maximum(begins, 0)
+        grown = new[1:] - known[1:, begins]
+        whole = grown[0] + grown[1]
+        some = (grown >= 0).all(axis=0) & (whole > 0)
+        # each row's share, or that of the last row before it which has one
+        last = np.maximum.accumulate(np.where(some, np.arange(len(rows)), -1))
+        found = np.divide(grown[0], whole, out=np.zeros(len(rows)), where=some)
+        shares[rows] = np.where(last >= 0, found[last], self._share)
+        self._share = shares[rows[-1]]
+        self._history = known[:, begins[-1] :]
+        return valid, shares
+
+
+class _UntilNextStream:
+    def __init__(self, formula: UntilNext) -> None:
+        self._formula = formula
+        self._before: tuple[np.int64, np.int64, np.bool_] | None = None
 
     def add(self, block: Block, slept: Integers) -> Found:
         del slept  # the tick's own sleep is what matters, see below
         column = block.columns.get(self._formula.amount)
-        previous, first = self._previous, 0
-        if len(block):
-            self._previous = block.t_ns[-1]
-        if previous is None:
-            previous, first = np.int64(0), 1
-        if column is None:
+        if column is None or not len(block):
             return _NOTHING
-        passed = np.diff(block.t_ns, prepend=previous)
-        usable = column.valid & ~_slept(block) & (passed > 0) & (column.values >= 0)
+        t_ns, amounts, valid = block.t_ns, column.values, column.valid
+        first = 0 if self._before is not None else 1
+        before = (t_ns[0], amounts[0], valid[0]) if self._before is None else self._before
+        self._before = t_ns[-1], amounts[-1], valid[-1]
+        passed = np.diff(t_ns, prepend=before[0])
+        used = np.concatenate(([before[1]], amounts[:-1]))
+        noted = np.concatenate(([before[2]], valid[:-1]))
+        usable = noted & ~_slept(block) & (passed > 0) & (used >= 0)
         usable[:first] = False
         rows = np.flatnonzero(usable)
-        return rows, column.values[rows] / passed[rows] * self._formula.scale
+        return rows, used[rows] / passed[rows] * self._formula.scale
 
 
 class _RatioStream:

@@ -81,8 +81,69 @@ def test_a_rate_over_sleep_is_null() -> None:
 
     assert derive(ticks, "write_bytes_per_s", "recorder_cpu_percent") == [
         [None, 10.0, None, None, 10.0],
-        [None, 1.0, None, 1.0, 1.0],
+        [None, 0.0, None, 1.0, 1.0],
     ]
+
+
+@pytest.mark.parametrize("interval_ns", [MS, 100 * MS])
+def test_the_split_of_cpu_never_says_more_than_the_nanosecond_clock(interval_ns: int) -> None:
+    """A step of 10 ms in a tick of 1 ms is not ten cores: user and system add up to cpu_percent."""
+    count = 5000
+    t_ns = np.arange(count) * interval_ns
+    used = t_ns // 2
+    ticks = block(
+        t_ns.tolist(),
+        cpu_time_ns=used.tolist(),
+        cpu_user_ns=(used * 3 // 4 // (10 * MS) * 10 * MS).tolist(),
+        cpu_system_ns=(used // 4 // (10 * MS) * 10 * MS).tolist(),
+    )
+    cpu, user, system = derive(ticks, "cpu_percent", "cpu_user_percent", "cpu_system_percent")
+
+    assert set(cpu[1:]) == {50.0}
+    for total, one, other in zip(cpu, user, system, strict=True):
+        if total is not None and one is not None and other is not None:
+            assert one + other == pytest.approx(total, abs=0.11)
+    settled = 2 * S // interval_ns
+    assert all(one == pytest.approx(37.5, abs=1.1) for one in user[settled:])
+
+
+def test_a_split_that_is_not_known_yet_is_null_and_stays_what_it_was_later() -> None:
+    """No step so far: null unless nothing was used; no step for a second: the share before."""
+    ticks = block(
+        [0, S, 2 * S, 3 * S, 4 * S, 5 * S],
+        cpu_time_ns=[0, 0, 5 * MS, 20 * MS, 25 * MS, 30 * MS],
+        cpu_user_ns=[0, 0, 0, 10 * MS, 10 * MS, None],
+        cpu_system_ns=[0, 0, 0, 0, 0, 0],
+    )
+
+    assert derive(ticks, "cpu_user_percent", "cpu_system_percent") == [
+        [None, 0.0, None, 1.5, 0.5, None],
+        [None, 0.0, None, 0.0, 0.0, None],
+    ]
+
+
+@given(ticks=any_session(RAW))
+def test_user_and_system_are_the_whole_wherever_both_are_known(ticks: Block) -> None:
+    """Up to the rounding of each; and never is one of them known alone."""
+    derived = Rates(RAW).add(ticks)
+    if not {"cpu_percent", "cpu_user_percent"} <= set(derived.columns):
+        return
+    names = ("cpu_percent", "cpu_user_percent", "cpu_system_percent")
+    for cpu, user, system in zip(*(listed(derived.columns[n]) for n in names), strict=True):
+        assert (user is None) == (system is None)
+        if user is not None and system is not None:
+            assert user + system == pytest.approx(cpu, rel=1e-6, abs=0.11)
+
+
+def test_the_recorders_own_share_is_over_the_time_it_was_used_in() -> None:
+    """A tick of 6 ms at 1 kHz swallows the five that follow: one core, not six."""
+    ticks = block(
+        [0, MS, 2 * MS, 8 * MS, 9 * MS],
+        sampler_cost_ns=[200_000, 200_000, 6 * MS, 200_000, 200_000],
+        ticks_missed=[0, 0, 0, 5, 0],
+    )
+
+    assert derive(ticks, "recorder_cpu_percent") == [[None, 20.0, 20.0, 100.0, 20.0]]
 
 
 def test_a_change_beyond_the_range_of_integers_gives_null() -> None:
