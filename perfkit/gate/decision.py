@@ -320,19 +320,22 @@ def _judge_unpaired(
         noise=math.sqrt(2) * max(spreads) if spreads else None,
         detectable=None if shift.detectable is None else math.expm1(shift.detectable),
         decided_after=None,
-        note=_unpaired_note(shift),
+        note=_unpaired_note(shift, recorded=metric.name in floor),
     )
 
 
-def _unpaired_note(shift: Shift) -> str:
+def _unpaired_note(shift: Shift, *, recorded: bool) -> str:
     if shift.floor is None:
         return (
             "runs that are no pairs are not judged without a noise floor of their host: "
             f"it takes {LEAST_RUNS} or more runs of base, or a floor file"
         )
+    percent = f"{100 * math.expm1(shift.floor):.2g} %"
+    if recorded:
+        return f"no pairs: runs of one build differed by up to {percent} on this host"
     return (
-        "no pairs: between two series of runs of one build this host differed by "
-        f"{100 * math.expm1(shift.floor):.2g} %, and no less than that is told apart"
+        f"no pairs and no recorded floor: base's own runs differ by up to {percent}, "
+        "and a host may change by more between two recordings"
     )
 
 
