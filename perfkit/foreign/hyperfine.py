@@ -7,7 +7,8 @@ Source: src/benchmark/benchmark_result.rs of hyperfine 1.20, --export-json of hy
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,8 @@ def _times(
     memory = result.get("memory_usage_byte")
     if isinstance(memory, list) and len(memory) == len(times) and any(memory):
         columns[Measure(label, "peak_rss_bytes", "bytes")] = memory
-    kept = [run for run, code in enumerate(codes) if _counts(code, label, run, failed)]
+    failed += _failures(codes, label)
+    kept = [run for run, code in enumerate(codes) if code == 0]
     return {
         measure: tuple(
             number(column[run], path, f"results[{place}], {measure.name} {run}") for run in kept
@@ -97,11 +99,9 @@ def _times(
 def _each_run(
     result: Mapping[str, Any], label: str, place: int, path: Path, failed: list[str]
 ) -> dict[Measure, tuple[float | None, ...]]:
-    runs = [
-        run
-        for index, run in enumerate(objects(result, "measurements", path, TOOL))
-        if _counts(run.get("exit_code"), label, index, failed)
-    ]
+    everything = objects(result, "measurements", path, TOOL)
+    failed += _failures([run.get("exit_code") for run in everything], label)
+    runs = [run for run in everything if run.get("exit_code") == 0]
     values: dict[Measure, tuple[float | None, ...]] = {}
     for key in dict.fromkeys(key for run in runs for key in run if key != "exit_code"):
         figures = [run.get(key) for run in runs]
@@ -126,9 +126,13 @@ def _codes(codes: object, runs: int) -> list[Any]:
     return codes if isinstance(codes, list) and len(codes) == runs else [0] * runs
 
 
-def _counts(code: object, label: str, run: int, failed: list[str]) -> bool:
-    if code == 0:
-        return True
-    how = "ended by a signal" if code is None else f"exit code {printable(words(code), 20)}"
-    failed.append(f"run {run + 1} of {printable(label, 80)} failed: {how}")
-    return False
+def _failures(codes: Sequence[Any], label: str) -> Iterator[str]:
+    """The runs that failed, those that failed alike in one sentence."""
+    ways = Counter(
+        "ended by a signal" if code is None else f"exit code {printable(words(code), 20)}"
+        for code in codes
+        if code != 0
+    )
+    for way, runs in ways.items():
+        count = "1 run" if runs == 1 else f"{runs} runs"
+        yield f"{count} of {printable(label, 80)} failed: {way}"

@@ -64,6 +64,8 @@ def read_text(path: Path) -> str:
         raise UnusableInput(
             f"cannot read {printable(str(path))} ({reason}); check its permissions"
         ) from None
+    if "\0" in text:
+        raise unusable(path, "is not text: it holds null characters")
     if not text.strip():
         raise unusable(path, "is empty")
     return text
