@@ -19,14 +19,21 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import perfkit
-from perfkit.errors import LaunchFailed, OutputRefused, PerfkitError, TargetGone, UsageError
+from perfkit.errors import (
+    LaunchFailed,
+    OutputRefused,
+    PerfkitError,
+    TargetGone,
+    UnusableInput,
+    UsageError,
+)
 from perfkit.model.session import Session
 from perfkit.model.text import printable
 from perfkit.model.wire import SOCKET_VARIABLE
 from perfkit.sampling.host import fingerprint
 from perfkit.sampling.metrics import RAW_METRICS
 from perfkit.sampling.redact import redact
-from perfkit.session.journal import create_journal, journal_path
+from perfkit.session.journal import create_journal, journal_path, remove_journal
 from perfkit.session.schema import SCHEMA_VERSION
 from perfkit.version import __version__
 from perfkit.workflows.event_socket import EventFolder, NoEvents, target_user
@@ -63,11 +70,19 @@ def parse_duration(text: str, what: str) -> int:
         value = float(number)
     except ValueError:
         value = float("nan")
-    if unit not in _UNITS_NS or not 0 < value < float("inf"):
+    shown = f"{what} {printable(text)!r}"
+    if value != value:
+        raise UsageError(f"{shown} is not a length of time; write it like 100ms, 2s or 5m")
+    if unit not in _UNITS_NS:
         raise UsageError(
-            f"{what} {printable(text)!r} is not a length of time; write it like 100ms, 2s or 5m"
+            f"{shown} has an unknown unit; choose from {', '.join(_UNITS_NS)}, or none for seconds"
         )
-    return round(value * _UNITS_NS[unit])
+    length = value * _UNITS_NS[unit]
+    if not 0.5 < length < 2**63:
+        raise UsageError(
+            f"{shown} is out of range; choose a length of time above 0, like 100ms, 2s or 5m"
+        )
+    return round(length)
 
 
 def parse_interval(text: str) -> int:
@@ -186,19 +201,30 @@ def record_command(
 
 
 def start_recorder(
-    pid: int, arguments: Sequence[str], *, output: Path, interval_ns: int
+    pid: int,
+    arguments: Sequence[str],
+    *,
+    output: Path,
+    interval_ns: int,
+    slow_every_ns: int = 0,
+    events: bool = False,
 ) -> subprocess.Popen[bytes]:
     """Record a process that waits to become a command, which is what the session will say of it.
 
     A child of ours that ends with its target and leaves its journal beside output, unsealed.
+    slow_every_ns: how often at least it lists the processes; 0 as `perfkit record` does.
+    events: whether it listens to the target.
     Raises OutputRefused.
     """
     raw = [os.fsencode(argument) for argument in arguments]
     name, command = printable(os.path.basename(raw[0])), printable(b" ".join(redact(raw)))
     lock = _create_journal(str(output), _session("pid", pid, name, command, interval_ns))
+    listening = _event_options(pid) if events else {}
+    kept = [lock, listening["events_fd"]] if "events_fd" in listening else [lock]
     try:
         words = _recorder_words(
             {
+                **listening,
                 "mode": "pid",
                 "pid": pid,
                 "command": "",
@@ -208,6 +234,7 @@ def start_recorder(
                 "live": 0,
                 "follow_daemons": 0,
                 "seal": 0,
+                "slow_every_ns": slow_every_ns,
             },
             str(output),
             interval_ns,
@@ -222,11 +249,12 @@ def start_recorder(
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            pass_fds=[lock],
+            pass_fds=kept,
             start_new_session=True,
         )
     finally:
-        os.close(lock)
+        for descriptor in kept:
+            os.close(descriptor)
 
 
 def describe_target(pid: int) -> tuple[str, str]:
@@ -477,7 +505,19 @@ def _become_recorder(
     )
     # asked for a copy before there is anything to copy: ignored, instead of ended by it
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
-    os.execv(sys.executable, words)
+    try:
+        os.execv(sys.executable, words)
+    except OSError as error:
+        if options["mode"] == "command":
+            # it waits for our end to become the command, of which nobody would tell the outcome
+            os.kill(options["pid"], signal.SIGKILL)
+            os.waitpid(options["pid"], 0)
+        remove_journal(journal_path(path))
+        reason = f"cannot start {printable(sys.executable)} as the recorder ({error.strerror})"
+        way_out = "nothing was recorded; check that this Python may be executed"
+        if options["mode"] == "command":
+            raise LaunchFailed(f"{reason}; {way_out}") from None
+        raise UnusableInput(f"{reason}; {way_out}") from None
 
 
 def _recorder_words(
