@@ -195,7 +195,7 @@ def _phases(
         values["wall_s"] = float(seconds[last] - seconds[first])
         there = memory[first : last + 1]
         if np.isfinite(there).any():
-            values["rss_bytes"] = float(np.nanmax(there))
+            values["rss_bytes"] = float(np.nanmedian(there))
         found[phase] = values
     return found
 
