@@ -28,7 +28,10 @@ def record(
         ),
     ] = None,
     interval: Annotated[
-        str, typer.Option("--interval", "-i", help="Time between ticks, from 1ms to 1h.")
+        str,
+        typer.Option(
+            "--interval", "-i", help="Time between ticks, from 1ms to 1h; a bare number is seconds."
+        ),
     ] = "100ms",
     duration: Annotated[
         str | None,
@@ -54,7 +57,10 @@ def record(
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite FILE if it exists.")] = False,
     quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="No live line and no closing line.")
+        bool,
+        typer.Option(
+            "--quiet", "-q", help="No line at the start, none meanwhile, none at the end."
+        ),
     ] = False,
 ) -> None:
     """Record a process, its children and its machine into one Parquet file.
@@ -65,6 +71,8 @@ def record(
 
     Ctrl-C ends a recording by --pid and seals the file; SIGUSR1 seals a copy and goes on. With a command, the command's own exit
     code is returned, its streams are untouched and signals reach it.
+
+    Lengths of time are numbers with a unit: ns, us, ms, s, m, h, d; without one they are seconds.
     """
     from perfkit.workflows import record as workflow
 
@@ -81,6 +89,10 @@ def record(
         )
     share = workflow.parse_budget(budget) if adaptive else None
     keep_ns = None if keep is None else workflow.parse_duration(keep, "--keep")
+    if keep_ns is not None and keep_ns < interval_ns:
+        raise UsageError(
+            "--keep is shorter than --interval: choose a longer time to keep or a shorter interval"
+        )
     if follow_daemons and not command:
         raise UsageError("--follow-daemons goes with a command: perfkit record -- CMD ARGS")
     if command:

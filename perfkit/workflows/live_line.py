@@ -45,7 +45,9 @@ class LiveLine:
         memory = "" if rss == NULL_INTEGER else f"  memory {rss / 2**20:.1f} MiB"
         count = int(row[_PROCESSES])
         processes = f"  {count} processes" if count > 1 else ""
-        self._write(f"\r\x1b[2K{t_ns / 1e9:.1f} s  {ticks} ticks{cpu}{memory}{processes}{own}")
+        self._write(
+            f"\r\x1b[2K{t_ns / 1e9:.1f} s  {ticks} tick{'' if ticks == 1 else 's'}{cpu}{memory}{processes}{own}"
+        )
         self._shown = True
 
     def clear(self) -> None:

@@ -80,10 +80,10 @@ class Recorder:
         self._pidfd = -1
         self._wake_fd = -1
         self._root: str = options["root"]
-        self._copies = 0
+        self._copies = 0  # the highest number of one that was made
         self._resting_until_ns = 0
         self._intake = self._open_intake(options)
-        self._copying: dict[int, str] = {}
+        self._copying: dict[int, tuple[int, str]] = {}
         self._sampler: LinuxSampler | None = None
 
     def _open_intake(self, options: Mapping[str, str]) -> Intake | None:
@@ -98,6 +98,7 @@ class Recorder:
         """Record, seal, and return the exit code."""
         os.set_inheritable(self.lock_fd, False)
         raise_limit()  # the command was forked before: its limit is its own
+        _take_name()
         self._listen()
         self._open_pidfd()
         if self.child and (failure := self._start_command()):
@@ -118,6 +119,7 @@ class Recorder:
         else:
             try:
                 self._record(sampler, journal)
+                self._say_what()
             except RecordingStopped as error:
                 trouble = error
         _, ended_boottime_ns, ended_at_us = self._clock.now()
@@ -402,11 +404,13 @@ class Recorder:
         ending = self.output[len(stem) :]
         path = self.output
         while os.path.lexists(path) or path == self.output:
-            self._copies += 1
-            path = f"{stem}-{self._copies}{ending}"
+        self._reap_copies(os.WNOHANG)
+            number += 1
+            path = f"{stem}-{number}{ending}"
+        number = max((self._copies, *(taken for taken, _ in self._copying.values())))
         pid = self._start_sealing(path, ["--keep"])
         if pid:
-            self._copying[pid] = path
+            self._copying[pid] = number, path
             if self._sampler is not None:
                 self._sampler.tree.strangers.add(pid)
 
@@ -415,13 +419,15 @@ class Recorder:
         for pid in list(self._copying):
             ended, status = os.waitpid(pid, flags)
             if ended:
-                path = self._copying.pop(pid)
+                number, path = self._copying.pop(pid)
                 if self._sampler is not None:
                     self._sampler.tree.strangers.discard(pid)
                 if not status and not self.quiet:
                     self._say(f"a copy of the recording so far is in {printable(path)}")
 
     def _start_sealing(self, output: str, options: list[str]) -> int:
+                if not status:
+                    self._copies = max(self._copies, number)
         code = (
             f"import sys; sys.path.append({self._root!r}); "
             "from perfkit.workflows.seal import main; main()"
@@ -430,19 +436,36 @@ class Recorder:
         try:
             return os.posix_spawn(sys.executable, words, os.environ)
         except OSError as error:
-            self._say(
-                f"cannot start sealing ({error.strerror}); seal it later with "
-                f"`perfkit recover {printable(self.journal_path)}`"
-            )
+            later = f"seal it later with `perfkit recover {printable(self.journal_path)}`"
+            if "--keep" in options:
+                later = "no copy was made, and recording goes on"
+            self._say(f"cannot start sealing ({error.strerror}); {later}")
             return 0
 
     def _say_where(self) -> None:
         path = printable(self.output)
         size = os.stat(self.output).st_size
         ticks, span_ns = self._ticker.kept()
+    def _say_what(self) -> None:
+        """One line at the start: what, where to, and whom to send signals."""
+        if self.quiet:
+            return
+        try:
+            with open(f"/proc/{self.pid}/comm", "rb") as file:
+                name = printable(file.read().rstrip(b"\n"))
+        except OSError:
+            name = "a process"
+        own = os.getpid()
+        end = "until it ends" if self.child else f"(Ctrl-C or kill {own} ends it)"
+        self._say(
+            f"recording {name} (pid {self.pid}) into {printable(self.output)} {end}; "
+            f"kill -USR1 {own} writes a copy of what there is so far"
+        )
+
         seconds = span_ns / 1e9
         dropped = self._ticker.journal.sequence - ticks
-        kept = f"; {dropped} older ticks were dropped on purpose (--keep)" if dropped else ""
+        were = "tick was" if dropped == 1 else "ticks were"
+        kept = f"; {dropped} older {were} dropped on purpose (--keep)" if dropped else ""
         longest_ns = max((interval for _, interval in self._ticker.pace.changes), default=0)
         if longest_ns > self.interval_ns and self.budget is not None:
             self._say(
@@ -451,8 +474,8 @@ class Recorder:
                 "--budget allows more, --no-adaptive pins it"
             )
         self._say(
-            f"{ticks} ticks in {seconds:.1f} s, {path} ({size / 1000:.0f} kB){kept}; "
-            f"next: perfkit analyze {path}"
+            f"{ticks} tick{'' if ticks == 1 else 's'} in {seconds:.1f} s, "
+            f"{path} ({size / 1000:.0f} kB){kept}; next: perfkit analyze {path}"
         )
 
     def _say(self, sentence: str) -> None:
@@ -464,6 +487,15 @@ class Recorder:
 
 def _noted(_number: int, _frame: object) -> None:
     """A handler must exist for the wake-up descriptor to be written to."""
+
+
+def _take_name() -> None:
+    """Be found as perfkit by pgrep, ps and top, instead of as one python3 among others."""
+    try:
+        with open("/proc/self/comm", "wb", buffering=0) as file:
+            file.write(b"perfkit")
+    except OSError:
+        pass  # a name is all that is lost
 
 
 def main() -> None:

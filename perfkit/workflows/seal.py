@@ -67,7 +67,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         seal(*paths, force="--force" in options, keep="--keep" in options)
     except PerfkitError as error:
-        print(f"perfkit: {error}", file=sys.stderr)
+        sentence = str(error)
+        if "--keep" in options:
+            # the advice behind the reason is for those who have named a file
+            sentence = f"no copy was made: {sentence.partition('; ')[0]}; recording goes on"
+        print(f"perfkit: {sentence}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
     raise SystemExit(EXIT_OK)
 

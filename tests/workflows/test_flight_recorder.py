@@ -251,6 +251,7 @@ def record(
     journal = folder / "s.parquet.partial"
     while not (journal / "000000.frames").exists():
         time.sleep(0.001)
+    assert f"kill -USR1 {recorder.pid} " in recorder.stderr.readline()
     return recorder, target, journal
 
 
@@ -396,6 +397,7 @@ def test_the_process_that_seals_a_copy_is_no_member_of_the_commands_tree(
         cwd=tmp_path, stderr=subprocess.PIPE,
     )  # fmt: skip
     assert recorder.stdout.readline() == "ready\n"
+    assert f"kill -USR1 {recorder.pid} " in recorder.stderr.readline()
     wait_for(lambda: (tmp_path / "s.parquet.partial/000000.frames").exists())
     for number in (1, 2):
         recorder.send_signal(signal.SIGUSR1)
@@ -430,6 +432,37 @@ def test_a_name_that_is_taken_is_left_alone_by_a_copy(
 
     assert (tmp_path / "s-1.parquet").read_text() == "mine"
     assert times(tmp_path / "s-2.parquet")
+
+
+@ON_LINUX
+def test_a_copy_that_fails_takes_no_number_and_the_recording_goes_on(
+    perfkit_command: Command, processes: Any, tmp_path: Path
+) -> None:
+    """A folder that takes no new file: the sentence asks for nothing, and the next copy is the first."""
+    folder = tmp_path / "full"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m,nr_inodes=5", "tmpfs", folder], capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("may not mount a file system here")
+    try:
+        recorder, _, _ = record(perfkit_command, processes, folder, "-i", "5ms", "--no-adaptive")
+        for _ in range(2):
+            recorder.send_signal(signal.SIGUSR1)
+            said = recorder.stderr.readline()
+            assert said.startswith("perfkit: no copy was made: cannot write ")
+            assert said.endswith("; recording goes on\n")
+            assert "-o" not in said
+            children = Path(f"/proc/{recorder.pid}/task/{recorder.pid}/children")
+            while children.read_text():  # the one that has said so ends
+                time.sleep(0.002)
+        subprocess.run(["mount", "-o", "remount,nr_inodes=50,size=8m", folder], check=True)
+        recorder.send_signal(signal.SIGUSR1)
+        assert "a copy of the recording so far is in s-1.parquet" in recorder.stderr.readline()
+    finally:
+        processes.end()
+        subprocess.run(["umount", "-l", folder], check=True)
 
 
 @ON_LINUX

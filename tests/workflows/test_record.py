@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from perfkit.sampling.metrics import RAW_METRICS
 from perfkit.session.reader import open_source
 from perfkit.workflows.source import open_recording
 
@@ -102,7 +103,17 @@ def test_until_the_command_runs_failures_are_those_of_env(
     [
         (["record"], 2, "perfkit record --pid N"),
         (["record", "--pid", "1", "-i", "1us"], 2, "1ms to 1h"),
-        (["record", "--pid", "1", "-i", "-5s"], 2, "not a length of time"),
+        (["record", "--pid", "1", "-i", "-5s"], 2, "out of range"),
+        (["record", "--pid", "1", "-d", "-1s"], 2, "above 0"),
+        (["record", "--pid", "1", "-d", "0"], 2, "above 0"),
+        (
+            ["record", "--pid", "1", "-d", "1y"],
+            2,
+            "ns, us, ms, s, m, min, h, d, or none for seconds",
+        ),
+        (["record", "--pid", "1", "-d", "1e400s"], 2, "out of range"),
+        (["record", "--pid", "1", "--keep", "50ms"], 2, "--keep is shorter than --interval"),
+        (["record", "--pid", "1", "--keep", "nan"], 2, "not a length of time"),
         (["record", "--pid", "1", "-d", "soon"], 2, "--duration"),
         (["record", "--pid", "one"], 2, "valid int"),
         (["record", "--pid", "0"], 2, "positive number"),
@@ -142,12 +153,17 @@ def test_a_zombie_and_a_thread_are_named_for_what_they_are(perfkit: Any, process
 
 
 def test_the_commands_streams_are_untouched(perfkit: Any) -> None:
-    """stdin reaches the command, stdout and stderr are its own; perfkit's last line is stderr's."""
+    """stdin reaches the command, stdout and stderr are its own; perfkit's first and last line are stderr's."""
     script = "read line; echo out $line; echo err >&2"
     done = perfkit("record", "-o", "s.parquet", "--", "sh", "-c", script, input="in\n")
     assert done.stdout == "out in\n"
-    assert done.stderr.startswith("err\nperfkit: ")
-    assert "perfkit analyze s.parquet" in done.stderr
+    lines = done.stderr.splitlines()
+    assert len(lines) == 3
+    assert "err" in lines[:2]  # whoever is first
+    assert "perfkit: recording sh (pid " in "".join(lines[:2])
+    assert "perfkit analyze s.parquet" in lines[2]
+    done = perfkit("record", "-q", "-o", "q.parquet", "--", "sh", "-c", script, input="in\n")
+    assert done.stderr == "err\n"
 
 
 def test_the_command_has_the_default_signal_dispositions(perfkit: Any) -> None:
@@ -309,7 +325,7 @@ def test_hostile_names_are_shown_harmlessly(perfkit: Any, tmp_path: Path) -> Non
     done = perfkit("record", "--", script, "a\x1b]0;b\x07", text=False, capture_output=True)
     assert done.returncode == 0
     assert b"\x1b" not in done.stderr
-    assert done.stderr.count(b"\n") == 1
+    assert done.stderr.count(b"\n") == 2
     (path,) = tmp_path.glob("*.parquet")
     session = open_source(path).session
     assert "\x1b" not in session.command + session.target_name + path.name
@@ -620,6 +636,86 @@ def test_a_folder_that_may_not_be_written_is_refused(
     inside = code.replace("'s.parquet'", repr(str(closed / "s.parquet")))
     done = subprocess.run([sys.executable, "-c", inside], capture_output=True, text=True)
     assert (done.returncode, one_sentence(done.stderr)) == (5, True)
+
+
+def test_what_a_killed_recorder_left_says_that_it_was_cut_off(
+    perfkit: Any, perfkit_command: Command, processes: Any, tmp_path: Path
+) -> None:
+    """Not that it is a copy: how the target ended is unknown, and the length is that of the ticks."""
+    target = processes.start(["sleep", "60"])
+    recorder = processes.start(
+        perfkit_command(
+            "record", "-q", "--no-adaptive", "-i", "1ms", "--pid", str(target.pid), "-o", "s.parquet"
+        ),
+        cwd=tmp_path,
+    )  # fmt: skip
+    wait_for(tmp_path / "s.parquet.partial/000000.ticks")
+    recorder.kill()
+    recorder.wait()
+    segment = tmp_path / "s.parquet.partial/000000.ticks"
+    data = bytearray(segment.read_bytes())
+    data[-5 * (24 + 8 * len(RAW_METRICS)) + 20] ^= 1
+    segment.write_bytes(data)
+    done = perfkit("recover", "s.parquet.partial")
+    assert done.returncode == 0
+    assert "(1 damaged tick left out)" in done.stdout
+    session = open_source(tmp_path / "s.parquet").session
+    assert session.stop_reason is None
+    assert session.duration_ns == columns(tmp_path / "s.parquet", "t_ns")["t_ns"][-1]
+    for command in ("analyze", "info"):
+        said = " ".join(perfkit(command, "s.parquet").stdout.split())
+        assert "the recorder was cut off (killed)" in said
+        assert "copy" not in said
+    assert "1 tick: recorded, but damaged in the journal" in perfkit("analyze", "s.parquet").stdout
+
+
+def test_the_recorder_is_found_by_its_name_and_by_its_first_line(
+    perfkit_command: Command, processes: Any, tmp_path: Path
+) -> None:
+    """Whom to signal is told in one line; `pgrep perfkit` finds it too."""
+    target = processes.start(["sleep", "60"])
+    recorder = processes.start(
+        perfkit_command("record", "--pid", str(target.pid), "-o", "s.parquet"),
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+    )
+    said = recorder.stderr.readline()
+    assert said.startswith(f"perfkit: recording sleep (pid {target.pid}) into s.parquet (Ctrl-C")
+    assert f"kill {recorder.pid} ends it); kill -USR1 {recorder.pid} writes a copy" in said
+    assert Path(f"/proc/{recorder.pid}/comm").read_text() == "perfkit\n"
+    recorder.send_signal(signal.SIGTERM)
+    assert recorder.communicate(timeout=60)[1].count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [(["--pid", "PARENT"], 5), (["--", "touch", "ran"], 125)]
+)
+def test_a_recorder_that_may_not_be_executed_leaves_nothing(
+    tmp_path: Path, words: list[str], code: int
+) -> None:
+    """One sentence, no journal, and the command did not run."""
+    script = (
+        "import os, sys\n"
+        "def refused(*words): raise PermissionError(13, 'Permission denied')\n"
+        "os.execv = refused\n"
+        "from perfkit.cli import run\n"
+        "words = [w.replace('PARENT', str(os.getppid())) for w in sys.argv[1:]]\n"
+        "sys.exit(run(['record', *words]))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, *words], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert (done.returncode, one_sentence(done.stderr)) == (code, True), done.stderr
+    assert "as the recorder (Permission denied)" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_without_segments_holds_nothing_to_recover(perfkit: Any, tmp_path: Path) -> None:
+    """It is named as what it is; no session file is asked for."""
+    (tmp_path / "empty.parquet.partial").mkdir()
+    said = perfkit("recover", "empty.parquet.partial").stderr
+    assert "there is nothing to recover" in said
+    assert "session file" not in said
 
 
 def test_what_is_no_journal_cannot_be_recovered(perfkit: Any, tmp_path: Path) -> None:
