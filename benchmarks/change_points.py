@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from scipy.stats import ttest_ind
 
 from perfkit.gate.change_points import find_levels
+from perfkit.model.change_point import Seam
 
 Values = NDArray[np.float64]
 Noise = Callable[[np.random.Generator, int], Values]
@@ -305,6 +306,38 @@ def _alarm(values: Values) -> bool:
     return any(one.index >= len(values) - NEWEST and one.shift > 0 for one in changes)
 
 
+def show_anchors(series: int) -> list[str]:
+    """Three new anchors on the way, each joined through so many commits measured with both."""
+    noise = ratio(8)
+    print(f"{POINTS} commits, a new anchor every 75, 8 pairs a commit, {series} series\n")
+    print(f"{'':<18}{'null with a point':>20}{'of these at a seam':>20}{'5 % at a seam found':>22}")
+    missed = []
+    for links in (1, 3, 10):
+        false = at_seam = found = 0
+        for seed in range(series):
+            rng = np.random.default_rng([6, links, seed])
+            values = noise(rng, POINTS)
+            for at in range(75, POINTS, 75):
+                # what each link leaves unknown: the noise of two results
+                values[at:] += np.mean(noise(rng, links) - noise(rng, links))
+            seams = [Seam(at, links) for at in range(75, POINTS, 75)]
+            changes = find_levels(values, seams=seams).changes
+            false += bool(changes)
+            at_seam += any(change.at_seam for change in changes)
+            values[150:] += STEP
+            changes = find_levels(values, seams=seams).changes
+            found += any(change.index == 150 and change.low > 0 for change in changes)
+        print(
+            f"{f'links: {links}':<18}{false / series:>20.3f}{at_seam / series:>20.3f}"
+            f"{found / series:>22.3f}",
+            flush=True,
+        )
+        if false / series > MOST_FALSE:
+            missed.append(f"{links} links: false points on {false / series:.1%} of null series")
+    print()
+    return missed
+
+
 def show_ranges(series: int) -> None:
     """How often the ranges hold what they should: 95 of 100."""
     print(f"the printed ranges hold the truth, {series} series with one step\n")
@@ -337,6 +370,7 @@ def main() -> None:
     missed = show_scores(options.series)
     missed += show_calibration(2 * options.series)
     missed += show_watching(max(1, options.series // 4))
+    missed += show_anchors(options.series)
     show_ranges(options.series)
     print(f"{time.process_time() - started_s:.0f} s of CPU")
     for one in missed:

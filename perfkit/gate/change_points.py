@@ -8,7 +8,8 @@ How it decides, each part with its source and its reason:
    and Rigaill 2019, "Changepoint Detection in the Presence of Outliers", JASA 114).
 2. Candidate sets of changes are the optimal partitions by squared error for a ladder of penalties
    (Jackson et al. 2005; Haynes, Eckley and Fearnhead 2017, "Computationally Efficient Changepoint
-   Detection for a Range of Penalties"), every stretch being three results or longer.
+   Detection for a Range of Penalties"), every stretch being five results or longer, the first and
+   the newest three.
 3. Among them that one is taken which explains the series best **as levels plus autocorrelated
    noise**: n log of the squared error that is left after a first-order autoregression within the
    stretches, plus a price for each change (Chakar et al. 2017, "A robust approach for estimating
@@ -17,7 +18,7 @@ How it decides, each part with its source and its reason:
 4. Each change must be worth its price by itself: the least one is dropped until all are.
 
 The price was found by simulation (benchmarks/change_points.py shows it): no change at all in 99 of
-100 series without one, of 8 to 1,000 results, whose noise is Gaussian, heavy-tailed, autocorrelated
+100 series without one, of 8 to 300 results, whose noise is Gaussian, heavy-tailed, autocorrelated
 by 0.5, or jumps between two speeds. Nothing is drawn at random here: same series, same answer.
 """
 
@@ -92,6 +93,8 @@ def find_levels(
     starts = model.starts(cuts)
     bounds = [*starts, series.size]
     means = tuple(float(model.values[start:stop].mean()) for start, stop in pairwise(bounds))
+    # all seams together: half the level, so that what lies between them hardly adds to it
+    at_seams = level / 2 / max(1, len(joints))
     changes = []
     for at in range(1, len(starts)):
         shift = _Shift(bounds[at - 1], bounds[at], bounds[at + 1], means[at - 1], means[at])
@@ -99,7 +102,7 @@ def find_levels(
         found = (
             model.change(shift, cuts, noise, correlation)
             if seam is None
-            else model.change_at_seam(shift, seam, noise, correlation, len(starts), level)
+            else model.change_at_seam(shift, seam, noise, correlation, len(starts), at_seams)
         )
         if found is not None:
             changes.append(found)
@@ -241,7 +244,7 @@ class _Model:
             earliest=shift.at,
             latest=shift.at,
             sure=1.0,
-            chance=chance,
+            chance=min(1.0, chance * len(self.seams)),
             before=shift.before,
             after=shift.after,
             low=shift.after - shift.before - reach,

@@ -16,6 +16,7 @@ from perfkit.report import Page
 from perfkit.report.json import dump, iso_time
 from perfkit.report.sheet import HEADING, QUIET, Sheet, ink
 from perfkit.report.sparkline import sparkline
+from perfkit.report.units import THIN_SPACE
 
 SCHEMA_VERSION = "1.0"
 # 1.0: the first. A key that is added raises the second number, a changed meaning the first.
@@ -119,7 +120,7 @@ def _write_metric(sheet: Sheet, one: MetricHistory) -> None:
     )
     alike = f", neighbours alike by {levels.autocorrelation:.1f}"
     sheet.paragraph(
-        f"{now}; noise of a commit {math.expm1(levels.noise):.2%}".replace("%", " %")
+        f"{now}; noise of a commit {math.expm1(levels.noise) * 100:.2f} %"
         + (alike if levels.autocorrelation >= 0.05 else ""),
         QUIET,
     )
@@ -159,11 +160,12 @@ def _change(change: ChangePoint, series: Series) -> str:
     )
     if change.at_seam:
         return f"{text}; where the anchor changes; chance of noise alone {_chance(change.chance)}"
+    sure = min(99, round(change.sure * 100))
     if change.earliest == change.latest:
-        place = f"this commit in {change.sure:.0%} of cases".replace("%", " %")
+        place = f"this commit in {sure} of 100 cases"
     else:
         place = (
-            f"this commit in {change.sure:.0%} of cases, else from ".replace("%", " %")
+            f"this commit in {sure} of 100 cases, else from "
             + printable(points[change.earliest].commit, _COMMIT_LIMIT)
             + " to "
             + printable(points[change.latest].commit, _COMMIT_LIMIT)
@@ -174,7 +176,7 @@ def _change(change: ChangePoint, series: Series) -> str:
 def _chance(chance: float) -> str:
     if chance < _NEVER:
         return "below 1 in a billion"
-    return f"1 in {1 / chance:.0f}" if chance > 1e-4 else f"{chance:.0e}"
+    return f"1 in {float(f'{1 / chance:.2g}'):,.0f}".replace(",", THIN_SPACE)
 
 
 def _percent(shift: float) -> str:

@@ -52,8 +52,8 @@ def test_a_change_is_told_in_full():
     text = as_text(example(sure=0.9), Page(width=200))
 
     assert "+5.0 % (+4.0 % to +6.1 %) at c6, 1970-01-07, 6 commits ago" in " ".join(text.split())
-    assert "this commit in 90 % of cases, else from c5 to c6" in " ".join(text.split())
-    assert "chance of noise alone 1e-07" in " ".join(text.split())
+    assert "this commit in 90 of 100 cases, else from c5 to c6" in " ".join(text.split())
+    assert "chance of noise alone 1 in 10 000 000" in " ".join(text.split())
     assert "a note" in text
 
 
@@ -62,7 +62,7 @@ def test_a_change_at_a_seam_is_told_as_one():
     text = " ".join(as_text(example(at_seam=True), Page(width=200)).split())
 
     assert "where the anchor changes" in text
-    assert "of cases" not in text
+    assert "100 cases" not in text
 
 
 @pytest.mark.parametrize("width", [30, 80, 200])
