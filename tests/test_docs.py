@@ -36,7 +36,9 @@ def test_the_readme_names_every_command_and_every_option(readme: str, command: s
         line for line in readme.splitlines() if line.startswith(f"| `perfkit {command}")
     )
     assert rows, f"README.md has no row for `perfkit {command}`"
-    click_command = typer.main.get_command(app).commands[command]  # type: ignore[attr-defined]
+    click_command: Any = typer.main.get_command(app)
+    for word in command.split():
+        click_command = click_command.commands[word]
     options = [
         _long_forms(parameter)
         for parameter in click_command.params

@@ -90,10 +90,9 @@ def run(words: list[str]) -> int:
             print(error.format_message() if hasattr(error, "format_message") else error)
             return EXIT_USAGE
         message = error.format_message() if hasattr(error, "format_message") else str(error)
-        command = next((word for word in words if not word.startswith("-")), "")
-        known = any(command == name for name, _ in commands.COMMANDS)
+        command = commands.command_of(words)
         if message:
-            where = f"perfkit {command} --help" if known else "perfkit --help"
+            where = f"perfkit {command} --help" if command else "perfkit --help"
             _complain(f"{printable(message).rstrip('.')}; see `{where}`")
             return _code_of(EXIT_USAGE, words)
         return 0  # no_args_is_help: the help has been shown

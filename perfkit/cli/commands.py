@@ -7,7 +7,23 @@ from typing import Any
 
 import typer
 
-from perfkit.cli import analyze, bench_noise, bench_overhead, doctor, info, query, record, recover
+from perfkit.cli import (
+    analyze,
+    bench_noise,
+    bench_overhead,
+    compare,
+    doctor,
+    gate,
+    history,
+    info,
+    query,
+    record,
+    recover,
+)
+from perfkit.cli.json_option import JsonCommand
+
+JSON_COMMANDS = {"compare"}
+"""Those whose `--json` takes a file or stands alone."""
 
 _COMMAND_WORDS: dict[str, Any] = {"allow_interspersed_args": False}
 
@@ -20,12 +36,34 @@ COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
     ("doctor", doctor.doctor),
     ("bench-overhead", bench_overhead.bench_overhead),
     ("bench-noise", bench_noise.bench_noise),
+    ("gate", gate.gate),
+    ("compare", compare.compare),
+    ("history add", history.add),
+    ("history show", history.show),
+    ("history check", history.check),
 )
+
+
+GROUPS = {"history": "Keep results per commit, see what changed when, gate on it."}
+"""What the first word of a command of two words is for."""
 
 
 def register(app: typer.Typer) -> None:
     """Give every command of the catalogue to the application; help is the function's docstring."""
+    groups = {"": app}
+    for name, help in GROUPS.items():
+        groups[name] = typer.Typer(help=help, no_args_is_help=True, rich_markup_mode=None)
+        app.add_typer(groups[name], name=name)
     for name, function in COMMANDS:
         # everything behind the first word of CMD is CMD's own
         settings = _COMMAND_WORDS if name in ("record", "bench-noise") else {}
-        app.command(name, context_settings=settings)(function)
+        group, _, last = name.rpartition(" ")
+        kind = JsonCommand if name in JSON_COMMANDS else None
+        groups[group].command(last, cls=kind, context_settings=settings)(function)
+
+
+def command_of(words: list[str]) -> str:
+    """The command or group that a command line begins with; empty where there is none such."""
+    names = {*GROUPS, *(name for name, _ in COMMANDS)}
+    named = [word for word in words if not word.startswith("-")]
+    return next((name for end in (2, 1) if (name := " ".join(named[:end])) in names), "")
