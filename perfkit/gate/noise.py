@@ -9,6 +9,7 @@ floor, the largest difference that this host has shown between runs of the same 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,23 +119,20 @@ def autocorrelation(values: Array) -> float | None:
 
 
 def shift_between(series: Sequence[Array], size: int) -> float | None:
-    """The largest |shift| of `size` values in a row from others that nothing sets apart from them.
+    """The largest |shift| between two blocks of `size` values in a row, nothing setting them apart.
 
-    series: values in order, one array a stretch without a break. The others are the rest of the
-    same stretch, or another stretch as a whole, as a baseline of another day is; shifts are those
-    of medians (see gate.unpaired). None where no stretch is twice as long as the block.
+    series: values in order, one array a stretch without a break; the blocks are of one stretch, or
+    of two as a baseline of another day is. Shifts are those of medians (see gate.unpaired). None
+    where there are no two such blocks.
     """
     shifts = [largest_shift(values.tolist(), size) for values in series if values.size >= 2 * size]
-    middles = [float(np.median(values)) for values in series]
-    for at, values in enumerate(series):
-        if values.size < size:
-            continue
-        blocks = np.median(np.lib.stride_tricks.sliding_window_view(values, size), axis=1)
-        shifts += [
-            float(np.abs(blocks - middle).max())
-            for other, middle in enumerate(middles)
-            if other != at and series[other].size >= size
-        ]
+    blocks = [
+        np.median(np.lib.stride_tricks.sliding_window_view(values, size), axis=1)
+        for values in series
+        if values.size >= size
+    ]
+    for one, other in combinations(blocks, 2):
+        shifts += [float(one.max() - other.min()), float(other.max() - one.min())]
     return max(shifts, default=None)
 
 
@@ -147,7 +145,7 @@ def floors_of(floor: Floor, metric: GateMetric, sizes: Sequence[int]) -> dict[in
 
 
 def floor_for(floor: Floor, metrics: Sequence[GateMetric], runs: int) -> dict[str, float]:
-    """Metric to the largest |log ratio| that so many runs showed against the others.
+    """Metric to the largest |log ratio| that so many runs showed against as many others.
 
     Where the floor knows too few runs for that, fewer are taken, whose floor is higher.
     """

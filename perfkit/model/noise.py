@@ -41,7 +41,7 @@ class RunNoise:
     noise: spread of a run (robust standard deviation of the logarithm).
     autocorrelation: of the logarithms of neighbouring runs: 0 where they know nothing of one
     another, towards 1 where a slow spell lasts; None where all are equal or too few.
-    floors: number of runs to the largest |log ratio| of so many in a row against all others.
+    floors: number of runs to the largest |log ratio| of so many in a row against as many.
     """
 
     metric: str

@@ -96,7 +96,7 @@ def as_text(noise: Noise, page: Page) -> str:
         ("metric", "a run", "spread", "largest", *(f"in {count}" for count in PAIRS)),
         [_pair_row(one) for one in noise.metrics if one.gating or one.metric in _SHOWN],
     )
-    sheet.heading("Runs alone, and the floor of so many against the others")
+    sheet.heading("Runs alone, and the floor of so many against as many others")
     runs = [one for one in noise.runs if one.metric in _SHOWN_ALONE]
     sizes = sorted({size for one in runs for size in one.floors})
     _table(

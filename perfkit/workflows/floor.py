@@ -37,7 +37,7 @@ def load_floor(
     host: Mapping[str, Any] | None = None,
     allow_different_hosts: bool = False,
 ) -> dict[str, float]:
-    """Metric to the largest |log ratio| that `runs` runs in a row showed against the others.
+    """Metric to the largest |log ratio| that `runs` runs in a row showed against as many.
 
     runs: of the smaller side of what is to be judged. host: the fingerprint of where that ran, None
     for this machine. Raises UnusableInput for a file that is none and, unless allowed, for one of

@@ -32,16 +32,17 @@ CPU = METRICS["cpu_s"]
 
 def naive_shift(series: list[list[float]], size: int) -> float | None:
     """Block by block, other by other."""
-    shifts = []
-    for at, values in enumerate(series):
-        for start in range(len(values) - size + 1):
-            block = float(np.median(values[start : start + size]))
-            rest = values[:start] + values[start + size :]
-            if len(rest) >= size:
-                shifts.append(abs(block - float(np.median(rest))))
-            for number, other in enumerate(series):
-                if number != at and len(other) >= size:
-                    shifts.append(abs(block - float(np.median(other))))
+    blocks = [
+        (at, start, float(np.median(values[start : start + size])))
+        for at, values in enumerate(series)
+        for start in range(len(values) - size + 1)
+    ]
+    shifts = [
+        abs(median - other)
+        for at, start, median in blocks
+        for where, begin, other in blocks
+        if at != where or abs(start - begin) >= size
+    ]
     return max(shifts, default=None)
 
 
@@ -51,7 +52,7 @@ def naive_shift(series: list[list[float]], size: int) -> float | None:
     ),
     st.integers(1, 5),
 )
-def test_the_floor_is_the_largest_of_all_blocks_against_all_others(
+def test_the_floor_is_the_largest_of_all_blocks_against_each_other(
     series: list[list[float]], size: int
 ) -> None:
     """The fast function and the plain loops agree."""
@@ -74,7 +75,7 @@ def test_a_day_that_was_slower_throughout_is_in_the_floor() -> None:
         ),
     )
 
-    assert floors_of(floor, CPU, (10,))[10] == pytest.approx(math.log(1.1), abs=0.006)
+    assert floors_of(floor, CPU, (10,))[10] == pytest.approx(math.log(1.1), abs=0.02)
     first = replace(floor, series=floor.series[:1])
     assert floors_of(first, CPU, (10,))[10] < 0.006
 
