@@ -48,7 +48,7 @@ def test_a_shift_and_a_floor_by_hand() -> None:
     assert largest_shift([0.0, 1.0, 2.0], 1) == pytest.approx(2.0)
     assert largest_shift([0.0, 1.0, 2.0], 2) == pytest.approx(1.5)
     assert own_floor([0.0] * 4, 2) is None
-    assert own_floor([0.0, 0.0, 0.0, 0.1, 0.1, 0.1], 50) == pytest.approx(0.1)
+    assert own_floor([0.0, 0.0, 0.0, 0.1, 0.1, 0.1], 50) == pytest.approx(2 * 0.1)
 
 
 @pytest.mark.parametrize("size", [0, 3])
