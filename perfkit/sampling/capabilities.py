@@ -8,6 +8,7 @@ a `Kernel`: tests do both.
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import resource
 import time
@@ -204,11 +205,10 @@ def _others(place: Place) -> Capability | None:
     title = "processes of other users"
     if (stranger := next(_strangers(place), None)) is None:
         return Capability("others", title, NOTE, "no process of another user is to be seen")
-    denied = [
-        f"/proc/PID/{name}"
-        for name in ("io", "smaps_rollup", "fd")
-        if place.reason(f"{place.proc}/{stranger}/{name}") not in ("", "Is a directory")
-    ]
+    folder = f"{place.proc}/{stranger}"
+    denied = [name for name in ("io", "smaps_rollup") if place.reason(f"{folder}/{name}")]
+    if not _descriptors_counted(place, f"{folder}/fd"):
+        denied.append("fd")
     if not denied:
         return Capability(
             "others", title, AVAILABLE, f"all files of process {stranger} can be read"
@@ -217,10 +217,27 @@ def _others(place: Place) -> Capability | None:
         "others",
         title,
         LIMITED,
-        f"{', '.join(denied)} of process {stranger} cannot be read",
-        "read_bytes and the other columns of I/O, pss_bytes, swap_bytes, fds_count of such processes",
+        f"{', '.join(f'/proc/PID/{name}' for name in denied)} of process {stranger} cannot be read",
+        f"{', '.join(_OF_OTHERS[name] for name in denied)} of such processes",
         place.to_look_inside,
     )
+
+
+_OF_OTHERS = {
+    "io": "read_bytes and the other columns of I/O",
+    "smaps_rollup": "pss_bytes, swap_bytes",
+    "fd": "fds_count",
+}
+
+
+def _descriptors_counted(place: Place, folder: str) -> bool:
+    """By the folder's size, which everybody may ask for, or by listing it, which only some may."""
+    try:
+        if place.kernel.size(folder) > 0:
+            return True
+    except OSError:
+        return False
+    return place.reason(folder) in ("", os.strerror(errno.EISDIR))
 
 
 def _strangers(place: Place) -> Iterator[int]:
@@ -309,12 +326,30 @@ def _descriptor_count(place: Place) -> Capability:
     )
 
 
+_DENIALS = (os.strerror(errno.EACCES), os.strerror(errno.EPERM))
+
+
 def _tracing(place: Place) -> Capability:
     title = "tools that the reports recommend may attach"
+    # the kernel asks the same for attaching as for this file, which holds no secret, and more
+    if place.named and place.reason(place.of_target("auxv")) in _DENIALS:
+        return Capability(
+            "ptrace",
+            title,
+            LIMITED,
+            f"you may not look into process {place.pid}, so py-spy, strace and gdb may not attach",
+            "nothing: perfkit reads and never attaches",
+            "give the container the capability CAP_SYS_PTRACE (docker run --cap-add=SYS_PTRACE)"
+            if place.kernel.user_id() == 0
+            else f"sudo py-spy dump --pid {place.pid}, and so on: run these tools as root",
+        )
     scope = (place.text(f"{place.proc}/sys/kernel/yama/ptrace_scope") or "0").strip()
     if scope == "0" or (place.kernel.user_id() == 0 and scope != "3"):
         return Capability(
-            "ptrace", title, AVAILABLE, "py-spy, strace and gdb may attach to running processes"
+            "ptrace",
+            title,
+            AVAILABLE,
+            f"py-spy, strace and gdb may attach to {place.whose}",
         )
     return Capability(
         "ptrace",

@@ -161,6 +161,7 @@ LACKS = [
     Lack("an old kernel: no count of descriptors", "fds", LIMITED, "before Linux 6.2", "Linux 6.2", kernel=ToldKernel(refused=("size",))),
     Lack("no descriptors", "fds", MISSING, "cannot be looked at", SUDO, remove(f"proc/{PID}/fd")),
     Lack("hidepid", "hidepid", MISSING, "hidepid=invisible", "sudo mount -o remount,hidepid=0 /proc", write("proc/mounts", "proc /proc proc rw,hidepid=invisible 0 0\n")),
+    Lack("a process of another user", "ptrace", LIMITED, "you may not look into process 42", "sudo py-spy", kernel=ToldKernel(denied=("42/auxv",))),
     Lack("ptrace scope 1", "ptrace", LIMITED, "ptrace_scope is 1", "sudo sysctl kernel.yama.ptrace_scope=0", write("proc/sys/kernel/yama/ptrace_scope", "1\n")),
     Lack("ptrace scope 3", "ptrace", LIMITED, "ptrace_scope is 3", "boot anew", write("proc/sys/kernel/yama/ptrace_scope", "3\n"), ToldKernel(user=0)),
     Lack("a sandbox without meminfo", "machine", MISSING, "cannot read /proc/meminfo", "sandbox", remove("proc/meminfo")),
@@ -229,6 +230,23 @@ def test_processes_of_other_users_are_tried_where_none_is_named(machine: Path) -
     assert others.finding == "/proc/PID/io, /proc/PID/smaps_rollup of process 77 cannot be read"
     assert others.remedy == "sudo perfkit record --pid PID"
     assert "others" not in examined(machine)
+
+
+def test_descriptors_of_others_are_counted_where_their_folder_may_not_be_listed(
+    machine: Path,
+) -> None:
+    """Its size is enough; before Linux 6.2, when it said nothing, it had to be listed."""
+
+    def others(refused: tuple[str, ...] = ()) -> Capability:
+        told = ToldKernel(denied=("77/fd",), refused=refused)
+        found = capabilities(
+            None, proc=str(machine / "proc"), sys=str(machine / "sys"), kernel=told
+        )
+        return next(one for one in found if one.key == "others")
+
+    assert others().state == AVAILABLE
+    old = others(("size",))
+    assert (old.state, old.loses) == (LIMITED, "fds_count of such processes")
 
 
 def test_where_there_is_nobody_else_nothing_is_claimed(machine: Path) -> None:
