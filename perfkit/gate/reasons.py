@@ -53,12 +53,17 @@ _LEAST_SHARE = 0.2  # of the difference in CPU time, for a process to be named
 
 
 def reasons(
-    pairs: Sequence[FactPair], regressed: Sequence[str], format_value: Format
+    together: Sequence[FactPair],
+    apart: Sequence[FactPair],
+    regressed: Sequence[str],
+    format_value: Format,
 ) -> tuple[str, ...]:
     """Sentences on what head does more of, most telling first.
 
-    pairs: those that count. regressed: the metrics that did.
+    together, apart: the pairs that ran as duets and one after the other; CPU time and counts are
+    told of duets where there are any, waiting of the others. regressed: the metrics that did.
     """
+    pairs = together or apart
     if not pairs:
         return ()
     found: list[str] = []
@@ -66,13 +71,13 @@ def reasons(
         found += _of_cpu(pairs, format_value)
     elif "peak_rss_bytes" in regressed:
         found += _of_memory(pairs, format_value)
-    found += _of_waiting(pairs, regressed, format_value)
+    found += _of_waiting(apart, regressed, format_value)
     for words, unit, name, least in _COUNTS:
         base, head = (_median(pairs, name, side) for side in (0, 1))
         if base is None or head is None or head - base < least or head < _TOLD_FROM * base:
             continue
         found.append(f"head {words}: {_instead(base, head, unit, format_value)}")
-    found += _of_the_machine(pairs, format_value)
+    found += _of_the_machine([*together, *apart], format_value)
     return tuple(dict.fromkeys(found))
 
 
@@ -113,17 +118,16 @@ def _of_cpu(pairs: Sequence[FactPair], format_value: Format) -> list[str]:
     }
     name = max(by_name, key=lambda name: by_name[name], default="")
     if name and len(names) > 1 and by_name[name] >= _LEAST_SHARE * more:
-        base, head = (
-            median(pair[side].processes.get(name, 0.0) for pair in pairs) for side in (0, 1)
-        )
-        found.append(f"more CPU in process {name}: {_instead(base, head, 's', format_value)}")
+        base = median(facts.processes.get(name, 0.0) for facts, _ in pairs)
+        more_here = _instead(base, base + by_name[name], "s", format_value)
+        found.append(f"more CPU in process {name}: {more_here}")
     user = _difference(pairs, lambda facts: facts.run.cpu_user_s)
     system = _difference(pairs, lambda facts: facts.run.cpu_system_s)
     where = "in user mode" if user >= system else "in the kernel"
     share = max(user, system) / more
-    base, head = (_median(pairs, "cpu_s", side) or 0.0 for side in (0, 1))
+    base = _median(pairs, "cpu_s", 0) or 0.0
     found.append(
-        f"head uses more CPU: {_instead(base, head, 's', format_value)}"
+        f"head uses more CPU: {_instead(base, base + more, 's', format_value)}"
         + (
             f", {100 * min(1.0, share):.0f} % of the difference {where}"
             if user > 0 or system > 0
@@ -148,7 +152,7 @@ def _of_memory(pairs: Sequence[FactPair], format_value: Format) -> list[str]:
 def _of_waiting(
     pairs: Sequence[FactPair], regressed: Sequence[str], format_value: Format
 ) -> list[str]:
-    if "wall_s" not in regressed or "cpu_s" in regressed:
+    if not pairs or "wall_s" not in regressed or "cpu_s" in regressed:
         return []
     idle = _difference(pairs, lambda facts: facts.run.wall_s - facts.run.cpu_s)
     if idle <= 0:

@@ -15,6 +15,7 @@ instead of a line: nothing is started. Whatever happens, no process of a side's 
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
@@ -23,7 +24,7 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 FIGURES = (
     "exec_errno",
@@ -52,6 +53,8 @@ FIGURES = (
 _MOST_ERROR_BYTES = 16 << 20
 _LOOK_S = 1.0
 
+_UNTIL_EXEC_BYTES = 1 << 18  # what a side may still touch on its way to become the command
+
 
 class Side:
     """A process that waits for its start, then becomes the command."""
@@ -59,6 +62,7 @@ class Side:
     def __init__(self, core: int, words: list[bytes], folders: Sequence[bytes]) -> None:
         go_read, self._go = os.pipe()
         self._exec_error, error_write = os.pipe()
+        self._ready, ready_write = os.pipe()
         self._errors = folders[2]
         self.started_ns = 0
         self.reaped = False
@@ -67,16 +71,26 @@ class Side:
             try:
                 os.close(self._go)
                 os.close(self._exec_error)
-                _become(words, folders, go_read)
+                os.close(self._ready)
+                _become(words, folders, go_read, ready_write)
             except OSError as error:
                 os.write(error_write, str(error.errno).encode())
             finally:
                 os._exit(127)
         os.close(go_read)
         os.close(error_write)
+        os.close(ready_write)
         self.pidfd = os.pidfd_open(self.pid)
         if core >= 0:
             os.sched_setaffinity(self.pid, {core})
+
+    def peak_before_bytes(self) -> int:
+        """What it has had resident at most, once it is ready to become the command."""
+        os.read(self._ready, 1)  # or it has failed, and its end was closed
+        # not getrusage: it would tell of the large process that this one was started by
+        with open(f"/proc/{self.pid}/status", "rb") as file:
+            _, _, peak = file.read().partition(b"VmHWM:")
+        return 1024 * int(peak.split(None, 1)[0]) if peak else 0
 
     def start(self) -> None:
         """Let it go."""
@@ -137,7 +151,7 @@ def _calls(pid: int) -> tuple[int, ...]:
     return tuple(numbers) if len(numbers) == 4 else (-1, -1, -1, -1)
 
 
-def _become(words: list[bytes], folders: Sequence[bytes], go_read: int) -> None:
+def _become(words: list[bytes], folders: Sequence[bytes], go_read: int, ready: int) -> None:
     os.setsid()
     work, temporary, errors = folders
     os.chdir(work)
@@ -149,14 +163,36 @@ def _become(words: list[bytes], folders: Sequence[bytes], go_read: int) -> None:
     # Python ignores these two; a command expects them as the shell has them
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    paths = [words[0]]
+    if b"/" not in words[0]:
+        folders = map(os.fsencode, os.get_exec_path(environment))
+        paths = [os.path.join(folder, words[0]) for folder in folders]
+    _exec((), words, environment)  # in vain, so that what it touches counts as had before
+    os.write(ready, b"r")
     if not os.read(go_read, 1):
         os._exit(127)
-    os.execvpe(words[0], words, environment)
+    raise _exec(paths, words, environment)
+
+
+def _exec(
+    paths: Sequence[bytes], words: list[bytes], environment: Mapping[bytes, bytes]
+) -> OSError:
+    """Become the first of the paths that can be; returns why none can, as a shell would tell it."""
+    found = OSError(errno.ENOENT, "")
+    for path in [*paths, b""]:
+        try:
+            os.execve(path, words, environment)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            found = error
+    return found
 
 
 def run(timeout_s: float, sides: Sequence[Side]) -> None:
     """Start the sides when told to, wait for them, and print their figures."""
-    print(*(side.pid for side in sides), _own_peak_bytes(), flush=True)
+    floor = max(side.peak_before_bytes() for side in sides) + _UNTIL_EXEC_BYTES
+    print(*(side.pid for side in sides), floor, flush=True)
     if not sys.stdin.readline():
         return
     for side in sides:
@@ -183,13 +219,6 @@ def run(timeout_s: float, sides: Sequence[Side]) -> None:
             figures[side.pid] = side.reap(timed_out)
     for side in sides:
         print(*figures[side.pid], flush=True)
-
-
-def _own_peak_bytes() -> int:
-    # not getrusage: it would tell of the large process that this one was started by
-    with open("/proc/self/status", "rb") as status:
-        text = status.read()
-    return 1024 * int(text[text.index(b"VmHWM:") + 6 :].split(None, 1)[0])
 
 
 def main() -> None:

@@ -19,7 +19,14 @@ from perfkit.gate.decision import Terms
 from perfkit.gate.metrics import GATE_METRICS
 from perfkit.gate.reasons import reasons, work_notes
 from perfkit.model.text import printable
-from perfkit.model.verdict import REGRESSED, ComparedSide, Comparison, GateMetric
+from perfkit.model.verdict import (
+    ALTERNATING,
+    DUET,
+    REGRESSED,
+    ComparedSide,
+    Comparison,
+    GateMetric,
+)
 from perfkit.report.units import format_value
 from perfkit.sampling.host import fingerprint
 from perfkit.workflows import orphans
@@ -116,12 +123,13 @@ def gate(request: Request, say: Callable[[str], None] = lambda _: None) -> Compa
         say("summing up")
         metrics = pairs.verdicts()
         verdict = decision.verdict(final=True)
-        facts = facts_of(pairs.pairs)
+        together = facts_of([pair for pair in pairs.pairs if pair.design == DUET])
+        apart = facts_of([pair for pair in pairs.pairs if pair.design == ALTERNATING])
     why: tuple[str, ...] = ()
     if verdict == REGRESSED:
         regressed = [one.metric for one in metrics if one.gating and one.verdict == REGRESSED]
-        why = reasons(facts, regressed, format_value)
-    notes = [*pairs.notes, *work_notes(facts, format_value)]
+        why = reasons(together, apart, regressed, format_value)
+    notes = [*pairs.notes, *work_notes([*together, *apart], format_value)]
     for side in sides:
         names = left_behind(pairs.pairs, side.name)
         if names:

@@ -19,6 +19,8 @@ from perfkit.workflows.source import open_recording
 _BUSY = ("system_cpu_user_ns", "system_cpu_kernel_ns")
 _COLUMNS = (*_BUSY, "system_cpu_steal_ns", "cgroup_throttled_ns", "cpu_time_ns", "processes")
 
+_LAUNCHER = "perfkit.workflows.duet_launcher"
+
 # of the most pairs: enough for a median, and reading a long recording takes a while
 _MOST_PAIRS = 30
 
@@ -76,19 +78,21 @@ def _grown(blocks: Sequence[Block], names: Collection[str]) -> float | None:
 
 
 def _cpu_by_process(blocks: Sequence[Block]) -> dict[str, float]:
-    """CPU seconds by name; what a parent took over from children it reaped is theirs."""
-    last: dict[tuple[int, int], tuple[str, int, int]] = {}
+    """CPU seconds by name, as of the last list that has the process.
+
+    What a parent took over from children that it reaped is theirs.
+    """
+    last: dict[tuple[int, int], tuple[int, str, int, int]] = {}
     lists = chain.from_iterable((entries for _, entries in block.processes) for block in blocks)
-    for entries in lists:
+    for number, entries in enumerate(lists):
         for entry in entries:
             cpu_ns = entry["cpu_time_ns"]
-            if cpu_ns is not None:
+            waits = _LAUNCHER in str(entry["command"])  # to become the command
+            if cpu_ns is not None and not waits:
                 key = (entry["pid"], entry["started_ns"] or 0)
-                last[key] = (str(entry["name"]), cpu_ns, entry["ppid"] or 0)
+                last[key] = (number, str(entry["name"]), cpu_ns, entry["ppid"] or 0)
     seconds: dict[str, float] = {}
-    for (pid, _), (name, cpu_ns, _) in last.items():
-        children = sum(cpu for _, cpu, parent in last.values() if parent == pid)
-        # a child that still runs is not in its parent's sum: then there is nothing to take away
-        own_ns = cpu_ns - children if cpu_ns > children else cpu_ns
-        seconds[name] = seconds.get(name, 0.0) + own_ns / 1e9
+    for (pid, _), (number, name, cpu_ns, _) in last.items():
+        reaped = [cpu for n, _, cpu, parent in last.values() if parent == pid and n < number]
+        seconds[name] = seconds.get(name, 0.0) + max(0, cpu_ns - sum(reaped)) / 1e9
     return seconds

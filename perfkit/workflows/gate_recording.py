@@ -21,6 +21,8 @@ from perfkit.workflows.duet import Side
 from perfkit.workflows.record import start_recorder
 
 INTERVAL_NS = 100_000_000
+LISTS_NS = 500_000_000
+"""How often the processes are listed: in short runs, to know which of them it was."""
 
 _FIRST_TICK_S = 10.0
 _LAST_TICK_S = 10.0
@@ -71,7 +73,13 @@ class Recordings:
                 for name, pid in pids.items():
                     session = self.folder / name / f"{self._stem}.parquet"
                     words = self._sides[name].words
-                    recorder = start_recorder(pid, words, output=session, interval_ns=INTERVAL_NS)
+                    recorder = start_recorder(
+                        pid,
+                        words,
+                        output=session,
+                        interval_ns=INTERVAL_NS,
+                        slow_every_ns=LISTS_NS,
+                    )
                     recorders.append(recorder)
                     stack.callback(_end, recorder)
                     if self.core is not None:

@@ -64,6 +64,7 @@ class Recorder:
         self.force = options["force"] == "1"
         self.quiet = options["quiet"] == "1"
         self.sealing = options.get("seal", "1") == "1"
+        self.slow_every_ns = int(options.get("slow_every_ns", 0))
         self.command = options["command"]
         self.lock_fd = int(options["lock_fd"])
         self.inherited_bytes = int(options.get("inherited_bytes", 0))
@@ -144,6 +145,9 @@ class Recorder:
         ticker = self._ticker = Ticker(
             sampler, journal, self._clock, pace, self.keep_ns, self._intake
         )
+        if self.slow_every_ns:
+            ticker.slow_every_ns = self.slow_every_ns
+            ticker.slow_soonest_ns = min(ticker.slow_soonest_ns, self.slow_every_ns // 5)
         self._sampler = sampler
         journal.note("target_pid", str(self.pid))
         journal.note("start_boottime_ns", str(ticker.start_boottime_ns))

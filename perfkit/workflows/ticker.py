@@ -82,6 +82,9 @@ class Ticker:
         self._cpu_ns = self.start_cpu_ns // 1000 * 1000
         self.intake = intake
         self.events_cpu_ns = 0
+        # of the slow group; whoever records short runs wants it more often
+        self.slow_every_ns = SLOW_EVERY_NS
+        self.slow_soonest_ns = SLOW_SOONEST_NS
         self._keep_ns = keep_ns
         # when each segment that is still there began, the oldest first
         self._segments = [(journal.segment, 0, 0)]
@@ -143,7 +146,7 @@ class Ticker:
             if system:
                 self._next_system_ns = t_ns + SYSTEM_EVERY_NS - half
             if slow and not self._sweeping:
-                wait = min(SLOW_EVERY_NS, max(SLOW_SOONEST_NS, t_ns))
+                wait = min(self.slow_every_ns, max(self.slow_soonest_ns, t_ns))
                 self._next_slow_ns = t_ns + wait - half
             self._sweeping = slow and not swept
             frames += [note_frame(f"missing.{n}", r) for n, r in self.sampler.take_notes()]
