@@ -10,6 +10,7 @@ from compared_sessions import HOST, write_run, write_side
 
 from perfkit.errors import UnusableInput, UsageError
 from perfkit.gate.decision import Terms
+from perfkit.model.noise import Floor, Series
 from perfkit.model.verdict import (
     IMPROVED,
     PAIRED,
@@ -22,6 +23,7 @@ from perfkit.model.verdict import (
     MetricVerdict,
 )
 from perfkit.workflows.compare import chosen_metrics, compare_foreign, compare_sessions
+from perfkit.workflows.floor import write_floor
 
 
 def noisy(count: int, middle: float = 1.0, spread: float = 0.004, seed: int = 1) -> list[float]:
@@ -380,3 +382,17 @@ def test_the_sizes_asked_for_decide(tmp_path):
 
     assert found.metrics[0].verdict == UNCHANGED
     assert (found.metrics[0].tolerance, found.metrics[0].margin) == (0.2, 0.3)
+
+
+def test_a_floor_file_says_what_this_host_shows_of_equal_builds(sessions):
+    """10 % are found by base's own steady runs, and not told apart where A/A gave 20 %."""
+    base = write_side(sessions / "base", noisy(10))
+    head = write_side(sessions / "head", noisy(10, 1.1, seed=2))
+    series = Series("2026-01-01T00:00:00+00:00", {"cpu_s": (1.0,) * 10 + (1.2,) * 10})
+    write_floor(sessions / "floor.json", Floor(HOST, "worker", (series,)))
+
+    own = told(compare_sessions(str(base), str(head)), "cpu_s")
+    recorded = compare_sessions(str(base), str(head), floor=sessions / "floor.json")
+
+    assert own.verdict == REGRESSED
+    assert told(recorded, "cpu_s").verdict == UNDECIDED
