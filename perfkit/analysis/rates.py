@@ -170,11 +170,12 @@ class Split:
 
 
 @dataclass(frozen=True)
-class UntilNext:
-    """An amount noted at one tick over the time until the next, where it stands; times scale.
+class OverLastSecond:
+    """What was noted at the ticks of the last second (or at the one before) over that time.
 
     For what a tick itself uses: it is noted when the tick is complete, so most of it was used
-    after the tick's time, and over the time before it a tick of 6 ms would take six cores at 1 kHz.
+    between the tick and the next one; over the time of a single tick of 1 ms, which may have come
+    late, it would read as several cores. Null where the machine slept or an amount is unknown.
     """
 
     amount: str
@@ -187,7 +188,7 @@ class UntilNext:
 
     def start(self) -> Stream:
         """See Formula."""
-        return _UntilNextStream(self)
+        return _OverLastSecondStream(self)
 
 
 @dataclass(frozen=True)
@@ -298,7 +299,7 @@ def _level(
 
 
 # so many steps of 10 ms that a share has two digits on a busy core
-_SPLIT_OVER_NS = 1_000_000_000
+_WINDOW_NS = 1_000_000_000
 
 _BUSY = ("system_cpu_user_ns", "system_cpu_kernel_ns", "system_cpu_steal_ns")
 _ALL_CPU = (*_BUSY, "system_cpu_idle_ns", "system_cpu_iowait_ns")
@@ -307,7 +308,7 @@ _USER = Split("cpu_time_ns", "cpu_user_ns", "cpu_system_ns", _PERCENT_OF_NS)
 _KERNEL = Split("cpu_time_ns", "cpu_system_ns", "cpu_user_ns", _PERCENT_OF_NS)
 
 DERIVED: tuple[Derived, ...] = (
-    _rate("recorder_cpu_percent", "percent", TICK, RECORDER, UntilNext("sampler_cost_ns", _PERCENT_OF_NS), _FINE_PERCENT, "CPU the recorder used for the tick before; 100 is one core"),
+    _rate("recorder_cpu_percent", "percent", TICK, RECORDER, OverLastSecond("sampler_cost_ns", _PERCENT_OF_NS), _FINE_PERCENT, "CPU the recorder used over the last second; 100 is one core"),
     _rate("cpu_percent", "percent", FAST, TARGET, PerTime("cpu_time_ns", _PERCENT_OF_NS), _PERCENT, "CPU the tree used; 100 is one core"),
     _rate("cpu_user_percent", "percent", FAST, TARGET, _USER, _PERCENT, "part of cpu_percent in user mode, by its share over the last second"),
     _rate("cpu_system_percent", "percent", FAST, TARGET, _KERNEL, _PERCENT, "part of cpu_percent in the kernel, by its share over the last second"),
@@ -525,7 +526,7 @@ class _SplitStream:
             return valid, shares
         new = np.array([block.t_ns[rows], part.values[rows], rest.values[rows]], np.int64)
         known = np.concatenate((self._history, new), axis=1)
-        begins = np.searchsorted(known[0], new[0] - _SPLIT_OVER_NS, side="right") - 1
+        begins = np.searchsorted(known[0], new[0] - _WINDOW_NS, side="right") - 1
         begins = np.maximum(begins, 0)
         grown = new[1:] - known[1:, begins]
         whole = grown[0] + grown[1]
@@ -539,26 +540,29 @@ class _SplitStream:
         return valid, shares
 
 
-class _UntilNextStream:
-    def __init__(self, formula: UntilNext) -> None:
+class _OverLastSecondStream:
+    def __init__(self, formula: OverLastSecond) -> None:
         self._formula = formula
-        self._before: tuple[np.int64, np.int64, np.bool_] | None = None
+        # of the last second and one row before it: time, sum of the amounts before that row, how
+        # many of them are unknown, sleeps
+        self._history = np.zeros((4, 0), np.int64)
+        self._sums = np.zeros(2, np.int64)
 
     def add(self, block: Block, slept: Integers) -> Found:
-        del slept  # the tick's own sleep is what matters, see below
         column = block.columns.get(self._formula.amount)
         if column is None or not len(block):
             return _NOTHING
-        t_ns, amounts, valid = block.t_ns, column.values, column.valid
-        first = 0 if self._before is not None else 1
-        before = (t_ns[0], amounts[0], valid[0]) if self._before is None else self._before
-        self._before = t_ns[-1], amounts[-1], valid[-1]
-        passed = np.diff(t_ns, prepend=before[0])
-        used = np.concatenate(([before[1]], amounts[:-1]))
-        noted = np.concatenate(([before[2]], valid[:-1]))
-        usable = noted & ~_slept(block) & (passed > 0) & (used >= 0)
-        usable[:first] = False
-        rows = np.flatnonzero(usable)
+        valid = column.valid & (column.values >= 0)
+        amounts = np.array([np.where(valid, column.values, 0), ~valid], np.int64)
+        until = self._sums[:, np.newaxis] + np.cumsum(amounts, axis=1)
+        new = np.array([block.t_ns, *(until - amounts), slept], np.int64)
+        self._sums = until[:, -1]
+        known = np.concatenate((self._history, new), axis=1)
+        begins = np.searchsorted(known[0], new[0] - _WINDOW_NS, side="right") - 1
+        begins = np.maximum(begins, 0)
+        self._history = known[:, begins[-1] :]
+        passed, used, unknown, sleeps = new - known[:, begins]
+        rows = np.flatnonzero((passed > 0) & (used >= 0) & (unknown == 0) & (sleeps == 0))
         return rows, used[rows] / passed[rows] * self._formula.scale
 
 
