@@ -31,10 +31,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from perfkit.model.change_point import ChangePoint, Levels, Seam
-
-LEAST_POINTS = 8
-"""Below this many results nothing can be said of a series."""
+from perfkit.model.change_point import LEAST_POINTS, ChangePoint, Levels, Seam
 
 LEAST_STRETCH = 5
 """Results that a level between two changes consists of at least: fewer are an episode."""

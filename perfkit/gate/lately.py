@@ -7,7 +7,8 @@ from collections.abc import Collection
 
 import numpy as np
 
-from perfkit.gate.change_points import LEAST_END, LEAST_POINTS, LEVEL
+from perfkit.gate.change_points import LEAST_END, LEVEL
+from perfkit.model.change_point import LEAST_POINTS
 from perfkit.model.history import History, HistoryCheck, MetricHistory, Regression
 from perfkit.model.verdict import PASSED, REGRESSED, UNDECIDED
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+LEAST_POINTS = 8
+"""Below this many results nothing can be said of a series."""
+
 
 @dataclass(frozen=True)
 class Seam:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from perfkit.model.change_point import ChangePoint
+from perfkit.model.change_point import LEAST_POINTS, ChangePoint
 from perfkit.model.history import Added, History, HistoryCheck, MetricHistory, Series
 from perfkit.model.text import printable
 from perfkit.model.verdict import PASSED, REGRESSED
@@ -44,11 +44,17 @@ def added_text(added: Added, page: Page) -> str:
 
 
 def as_text(history: History, page: Page) -> str:
-    """Every series with its changes."""
+    """Every series with its changes; in one line those that neither decide nor change."""
     sheet = Sheet.of(page)
     sheet.paragraph(f"{printable(history.source)}: {_commits(history.commits)}", HEADING, indent=0)
+    still = [one for one in history.metrics if not one.series.gating and not one.levels.changes]
     for one in history.metrics:
-        _write_metric(sheet, one)
+        if one not in still or one is history.metrics[0]:
+            _write_metric(sheet, one)
+    quiet = [printable(one.series.metric) for one in still if one is not history.metrics[0]]
+    if quiet:
+        sheet.blank()
+        sheet.flow("no change   ", quiet, 14)
     _write_notes(sheet, history.notes)
     return _harmless(ink(sheet.lines, page))
 
@@ -118,6 +124,9 @@ def _write_metric(sheet: Sheet, one: MetricHistory) -> None:
         (sparkline([math.exp(point.value) for point in points], _LINE_WIDTH), ""),
         (f"  {_commits(len(points))}", QUIET),
     )
+    if len(points) < LEAST_POINTS:
+        sheet.paragraph(f"{now}; changes are looked for from {LEAST_POINTS} commits on", QUIET)
+        return
     alike = f", neighbours alike by {levels.autocorrelation:.1f}"
     sheet.paragraph(
         f"{now}; noise of a commit {math.expm1(levels.noise) * 100:.2f} %"

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from perfkit.gate.change_points import (
     LEAST_END,
-    LEAST_POINTS,
     LEAST_STRETCH,
     LEVEL,
     _Model,
@@ -20,7 +19,7 @@ from perfkit.gate.change_points import (
     find_levels,
     pull_in_strays,
 )
-from perfkit.model.change_point import Seam
+from perfkit.model.change_point import LEAST_POINTS, Seam
 
 STEP = math.log(1.05)
 

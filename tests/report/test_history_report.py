@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -122,6 +123,27 @@ def test_what_was_added_is_one_line_and_its_notes():
     )
     assert "x has no effect" in text
     assert "mind this" in text
+
+
+def test_metrics_that_neither_decide_nor_change_stand_in_one_line():
+    """A gate measures a dozen; the eye looks for what changed."""
+    (deciding,) = example().metrics
+    still = replace(deciding.levels, changes=())
+    others = tuple(
+        MetricHistory(replace(deciding.series, metric=name, gating=False), still)
+        for name in ("minor_faults", "write_calls")
+    )
+    text = as_text(History("h", 12, (deciding, *others)), Page(width=100))
+
+    assert "no change   minor_faults · write_calls" in text
+
+
+def test_a_short_series_says_so():
+    """Instead of a noise that nobody can know yet."""
+    text = as_text(example(commits=7, at=3), Page(width=100))
+
+    assert "changes are looked for from 8 commits on" in text
+    assert "noise" not in text
 
 
 def test_an_empty_history_is_shown():

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from compared_sessions import write_side
 
 from perfkit.errors import UnusableInput, UsageError
 from perfkit.model.verdict import PASSED, REGRESSED, UNDECIDED
@@ -191,3 +192,18 @@ def test_an_anchor_that_nothing_joins_is_said(put, file):
     assert "from v1 to v2 at b" in note
     put("b", {"cpu_s": 0.0}, "v1")
     assert show(file).notes == ()
+
+
+def test_sessions_beside_those_of_the_anchor_are_a_result(sessions, file):
+    """By the figures that the kernel told when they ended."""
+    anchor = write_side(sessions / "anchor", [1.0, 1.01, 0.99, 1.0, 1.0])
+    head = write_side(sessions / "head", [1.2, 1.21, 1.19, 1.2, 1.2])
+
+    done = add(file, commit="abc", head=str(head), anchor=str(anchor), anchor_name="v1")
+
+    assert "cpu_s" in done.metrics
+    cpu = next(one for one in read_history(file) if one.metric == "cpu_s")
+    assert cpu.ratio == pytest.approx(1.2, abs=0.005)
+    assert (cpu.pairs, cpu.design, cpu.gating) == (5, "unpaired", True)
+    with pytest.raises(UnusableInput):
+        add(file, commit="abc", head=str(head), anchor=str(sessions / "none"))
