@@ -55,6 +55,14 @@ def record(
         bool,
         typer.Option("--follow-daemons", help="Go on until all that CMD has started has ended."),
     ] = False,
+    statsd: Annotated[
+        str | None,
+        typer.Option(
+            "--statsd",
+            metavar="PORT",
+            help="Take StatsD at this UDP port of the loopback, or at HOST:PORT.",
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite FILE if it exists.")] = False,
     quiet: Annotated[
         bool,
@@ -103,6 +111,7 @@ def record(
             duration_ns=duration_ns,
             budget=share,
             keep_ns=keep_ns,
+            statsd=statsd,
             follow_daemons=follow_daemons,
             force=force,
             quiet=quiet,
@@ -115,6 +124,7 @@ def record(
             duration_ns=duration_ns,
             budget=share,
             keep_ns=keep_ns,
+            statsd=statsd,
             force=force,
             quiet=quiet,
         )

@@ -29,7 +29,7 @@ from perfkit.sampling.tree import INDEX, Row, Tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
 COMMAND_BYTES = 256
@@ -63,7 +63,8 @@ class LinuxSampler:
     """Samples one process tree and the machine under it.
 
     pid: the root. adopter: pid of the recorder if it adopts orphans, else 0; the target's CPU is
-    then counted from its start, not from the attachment.
+    then counted from its start, not from the attachment. strangers: children of the recorder that
+    are none of the target's.
     Raises TargetGone if there is no such process.
     """
 
@@ -77,10 +78,18 @@ class LinuxSampler:
         proc: str = "/proc",
         sys: str = "/sys",
         cpu_clock: Callable[[int], int] | None = time.clock_gettime_ns,
+        strangers: Iterable[int] = (),
     ) -> None:
         self.pid = pid
         self._proc = proc
-        self.tree = Tree(proc, pid, adopter=adopter, cpu_clock=cpu_clock, room=room_for_members())
+        self.tree = Tree(
+            proc,
+            pid,
+            adopter=adopter,
+            cpu_clock=cpu_clock,
+            room=room_for_members(),
+            strangers=strangers,
+        )
         try:
             self.tree.attach(from_zero=bool(adopter))
         except OSError as error:

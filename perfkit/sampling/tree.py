@@ -33,7 +33,7 @@ from perfkit.sampling.metrics import IO_FIELDS, RAW_METRICS, STAT_FIELDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 INDEX = {metric.name: position for position, metric in enumerate(RAW_METRICS)}
 
@@ -63,11 +63,12 @@ class Tree:
         adopter: int = 0,
         cpu_clock: Callable[[int], int] | None = time.clock_gettime_ns,
         room: int = UNBOUNDED,
+        strangers: Iterable[int] = (),
     ) -> None:
         self.root_pid = root_pid
         self.members: dict[int, Member] = {}
         # a recorder that was started by its own target, as from a shell, is no part of it
-        self.strangers = {os.getpid()} if proc == "/proc" else set()
+        self.strangers = {os.getpid(), *strangers} if proc == "/proc" else {*strangers}
         self.denied: dict[str, str] = {}
         self.has_children_files = True
         self._proc = proc

@@ -8,13 +8,20 @@ recording for: where it cannot be made, the recording has no events and says why
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import socket
 import stat
+import subprocess
+import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import perfkit
+from perfkit.errors import UsageError
 from perfkit.model.text import printable
 from perfkit.model.wire import FOLDERS, SOCKET_NAME
 
@@ -132,13 +139,102 @@ class EventFolder:
                     os.unlink(name, dir_fd=self.descriptor)
 
 
-def target_user(pid: int) -> int:
-    """The effective user of a process. Raises NoEvents."""
+def target_folder(pid: int) -> EventFolder | NoEvents:
+    """The folder of the effective user of a process, or why there is none."""
     try:
         status = Path(f"/proc/{pid}/status").read_bytes()
-        return int(status.split(b"\nUid:", 1)[1].split(None, 2)[1])
+        return folder_for(int(status.split(b"\nUid:", 1)[1].split(None, 2)[1]))
     except (OSError, IndexError, ValueError):
-        raise NoEvents(f"the user of process {pid} cannot be told") from None
+        return NoEvents(f"the user of process {pid} cannot be told")
+
+
+def folder_for(user: int) -> EventFolder | NoEvents:
+    """The folder of a user, or why there is none."""
+    try:
+        return EventFolder(user)
+    except NoEvents as missing:
+        return missing
+
+
+def listening_options(
+    folder: EventFolder | NoEvents, pid: int, ports: Sequence[socket.socket] = ()
+) -> dict[str, Any]:
+    """Begin to listen to a target; returns what the small recorder gets to know of it.
+
+    `events_fd` is inherited by what is executed next, and only by that. ports: of StatsD, for
+    which a process is started; they are closed here.
+    """
+    if isinstance(folder, NoEvents):
+        return {"events_missing": str(folder)}
+    try:
+        listener = folder.listen(pid)
+    except NoEvents as missing:
+        return {"events_missing": str(missing)}
+    finally:
+        folder.close()
+    path = folder.path_for(pid)
+    options: dict[str, Any] = {
+        "events_path": path,
+        "events_users": ",".join(str(user) for user in {0, os.geteuid(), folder.user}),
+    }
+    if ports:
+        options["forwarder_pid"] = _start_statsd(ports, path)
+    listener.set_inheritable(True)
+    return {**options, "events_fd": listener.detach()}
+
+
+def statsd_sockets(text: str | None) -> list[socket.socket]:
+    """The UDP sockets of `PORT` (the loopback's, of both families) or `HOST:PORT`.
+
+    Raises UsageError if that is no address of this machine or is taken.
+    """
+    if text is None:
+        return []
+    host, colon, port = text.rpartition(":")
+    if not port.isdecimal() or not 0 < int(port) < 65536 or (colon and not host):
+        raise UsageError(
+            f"--statsd {printable(text)!r} is no port; write it like 8125 or 192.0.2.7:8125"
+        )
+    sockets: list[socket.socket] = []
+    for name in [host.strip("[]")] if host else ["127.0.0.1", "::1"]:
+        try:
+            sockets.append(_bound(name, int(port)))
+        except OSError as error:
+            if not host and error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                continue  # a machine without IPv6
+            raise UsageError(
+                f"--statsd: UDP port {port} of {printable(name)} cannot be used "
+                f"({error.strerror}); choose another"
+            ) from None
+    return sockets
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+    bound = socket.socket(family, kind)
+    try:
+        bound.bind(address)
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+def _start_statsd(ports: Sequence[socket.socket], path: str) -> int:
+    root = str(Path(perfkit.__file__).parent.parent)
+    code = (
+        f"import sys; sys.path.append({root!r}); from perfkit.workflows.statsd import main; main()"
+    )
+    descriptors = [port.fileno() for port in ports]
+    process = subprocess.Popen(
+        [sys.executable, "-S", "-E", "-P", "-c", code, ",".join(map(str, descriptors)), path],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        pass_fds=descriptors,
+    )
+    for port in ports:
+        port.close()
+    return process.pid
 
 
 def _folder_of(user: int) -> str:

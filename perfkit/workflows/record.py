@@ -36,7 +36,14 @@ from perfkit.sampling.redact import redact
 from perfkit.session.journal import create_journal, journal_path, remove_journal
 from perfkit.session.schema import SCHEMA_VERSION
 from perfkit.version import __version__
-from perfkit.workflows.event_socket import EventFolder, NoEvents, target_user
+from perfkit.workflows.event_socket import (
+    EventFolder,
+    NoEvents,
+    folder_for,
+    listening_options,
+    statsd_sockets,
+    target_folder,
+)
 
 MIN_INTERVAL_NS = 1_000_000
 MAX_INTERVAL_NS = 3600 * 1_000_000_000
@@ -117,11 +124,13 @@ def record_pid(
     keep_ns: int | None,
     force: bool,
     quiet: bool,
+    statsd: str | None = None,
 ) -> NoReturn:
     """Record a running process; becomes the recorder and never returns.
 
-    Raises UsageError, TargetGone, OutputRefused.
+    statsd: PORT or HOST:PORT, of UDP. Raises UsageError, TargetGone, OutputRefused.
     """
+    ports = statsd_sockets(statsd)
     name, command = describe_target(pid)
     session = _session("pid", pid, name, command, interval_ns)
     _hold_signals()
@@ -136,7 +145,7 @@ def record_pid(
             "lock_fd": lock,
             "live": int(not quiet and _is_live_terminal()),
             "follow_daemons": 0,
-            **_event_options(pid),
+            **listening_options(target_folder(pid), pid, ports),
         },
         path,
         interval_ns,
@@ -159,26 +168,28 @@ def record_command(
     follow_daemons: bool,
     force: bool,
     quiet: bool,
+    statsd: str | None = None,
 ) -> NoReturn:
     """Start a command and record it; becomes the recorder and never returns.
 
-    Raises LaunchFailed (exit code 125) for everything that fails before the command runs.
+    statsd: PORT or HOST:PORT, of UDP. Raises LaunchFailed (exit code 125) for everything that fails before the command runs.
     """
     raw = [os.fsencode(argument) for argument in arguments]
     name = os.path.basename(raw[0])
     try:
         command = printable(b" ".join(redact(raw)))
         session = _session("command", 0, printable(name), command, interval_ns)
+        ports = statsd_sockets(statsd)
         _hold_signals()
         path, lock = _claim_output(output, session, force)
     except PerfkitError as error:
         raise LaunchFailed(str(error)) from None
     _adopt_orphans()
-    events = _open_events()
+    events = folder_for(os.geteuid())
     pid, go_fd, exec_error_fd = _start_blocked(raw, events)
     _become_recorder(
         {
-            **_listen(events, pid),
+            **listening_options(events, pid, ports),
             "mode": "command",
             "pid": pid,
             "command": printable(raw[0]),
@@ -219,7 +230,7 @@ def start_recorder(
     raw = [os.fsencode(argument) for argument in arguments]
     name, command = printable(os.path.basename(raw[0])), printable(b" ".join(redact(raw)))
     lock = _create_journal(str(output), _session("pid", pid, name, command, interval_ns))
-    listening = _event_options(pid) if events else {}
+    listening = listening_options(target_folder(pid), pid) if events else {}
     kept = [lock, listening["events_fd"]] if "events_fd" in listening else [lock]
     try:
         words = _recorder_words(
@@ -445,39 +456,6 @@ def _peak_bytes() -> int:
         return 1024 * int(status[status.index("VmHWM:") + 6 :].split(None, 1)[0])
     except (OSError, ValueError, IndexError):
         return sys.maxsize
-
-
-def _event_options(pid: int) -> dict[str, Any]:
-    """What the recorder of a running process gets to know of its socket."""
-    try:
-        return _listen(EventFolder(target_user(pid)), pid)
-    except NoEvents as missing:
-        return _listen(missing, pid)
-
-
-def _open_events() -> EventFolder | NoEvents:
-    """The folder for a command of ours, or why there is none."""
-    try:
-        return EventFolder(os.geteuid())
-    except NoEvents as missing:
-        return missing
-
-
-def _listen(events: EventFolder | NoEvents, pid: int) -> dict[str, Any]:
-    if isinstance(events, NoEvents):
-        return {"events_missing": str(events)}
-    try:
-        listener = events.listen(pid)
-    except NoEvents as missing:
-        return {"events_missing": str(missing)}
-    finally:
-        events.close()
-    listener.set_inheritable(True)
-    return {
-        "events_fd": listener.detach(),
-        "events_path": events.path_for(pid),
-        "events_users": ",".join(str(user) for user in {0, os.geteuid(), events.user}),
-    }
 
 
 def _become_recorder(

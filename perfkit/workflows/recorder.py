@@ -46,6 +46,7 @@ _BLOCK_BYTES = 512  # getrusage(2): blocks of 512 bytes, whatever the file syste
 
 # 50 MB of events that were sent before the end and not taken yet
 _LAST_ROUNDS = 400
+_LAST_WORDS_NS = 500_000_000
 
 
 class Recorder:
@@ -71,6 +72,7 @@ class Recorder:
         self.go_fd = int(options["go_fd"])
         self.exec_error_fd = int(options["exec_error_fd"])
         self.events_path = options.get("events_path", "")
+        self.forwarder_pid = int(options.get("forwarder_pid", 0))
         self.events_missing = options.get("events_missing", "")
         self.live = LiveLine(2) if options["live"] == "1" else None
         self.stop_reason = ""
@@ -108,7 +110,11 @@ class Recorder:
         trouble: PerfkitError | None = None
         journal = JournalWriter(self.journal_path, RAW_METRICS, front=FRONT)
         try:
-            sampler = LinuxSampler(self.pid, adopter=os.getpid() if self.child else 0)
+            sampler = LinuxSampler(
+                self.pid,
+                adopter=os.getpid() if self.child else 0,
+                strangers=[self.forwarder_pid] if self.forwarder_pid else [],
+            )
         except PerfkitError as error:
             journal.close()
             if not self.child:
@@ -228,15 +234,33 @@ class Recorder:
         """Take what has been sent so far; returns whether there is anything for a tick to commit."""
         if self._intake is None:
             return False
+        self._end_forwarder(listening=True)
         # bounded: somebody who never stops is cut off
         for _ in range(_LAST_ROUNDS):
             if not self._ticker.take_events():
                 break
         return bool(self._intake.held)
 
+    def _end_forwarder(self, *, listening: bool) -> None:
+        """Let what forwards to the socket say its last words, and take them if listening."""
+        if not self.forwarder_pid:
+            return
+        os.kill(self.forwarder_pid, signal.SIGTERM)  # not reaped yet, so the pid is still its own
+        end_ns = self._clock.monotonic_ns() + _LAST_WORDS_NS
+        while not os.waitpid(self.forwarder_pid, os.WNOHANG)[0]:
+            if self._clock.monotonic_ns() > end_ns:
+                os.kill(self.forwarder_pid, signal.SIGKILL)
+                os.waitpid(self.forwarder_pid, 0)
+                break
+            if listening:
+                self._ticker.take_events()
+            select.select((), (), (), 0.002)
+        self.forwarder_pid = 0
+
     def _close_intake(self) -> None:
         if self._intake is None:
             return
+        self._end_forwarder(listening=False)
         try:
             os.unlink(self.events_path)  # first: whoever comes next may make it anew at once
         except OSError:
