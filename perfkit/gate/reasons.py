@@ -49,7 +49,7 @@ _TOLD_FROM = 1.05  # times as much
 _WORK_DIFFERS_FROM = 1.02
 _LEAST_WORK_BYTES = 4096
 _BUSY_ELSEWHERE = 0.5  # cores
-_LEAST_SHARE = 0.2  # of the difference in CPU time, for a process to be named
+_LEAST_SHARE = 0.5  # of the difference in CPU time, for a process to be named
 
 
 def reasons(

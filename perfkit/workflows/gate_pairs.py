@@ -70,6 +70,7 @@ class Pairs:
 
     pairs: those that count. failed: by side why others do not. notes: what limits the whole.
     metrics: those of the gate. absent: metric to why this invocation cannot have it.
+    alone: whether no more duets are made, since a side failed only there.
     """
 
     def __init__(self, plan: Plan, recordings: Recordings | None, say: Say) -> None:
@@ -78,7 +79,7 @@ class Pairs:
         self.failed: dict[str, list[str]] = {side.name: [] for side in plan.sides}
         self.notes: list[str] = []
         self.absent: dict[str, str] = {}
-        self.alone_since: int | None = None
+        self.alone = False
         self._kept = recordings
         self._recordings: Recordings | None = None  # not of warm-up runs
         self._say = say
@@ -116,9 +117,12 @@ class Pairs:
                 if self._gate is not None and self._gate.decided:
                     break
                 self._say(self._progress(wanted))
+                before = self.alone
                 pair = self._measure(design)
                 if pair is not None:
                     self._take(pair)
+                if self.alone != before:
+                    break  # what is to come next is another question now
         if self._gate is None or not self.pairs:
             raise UnusableInput(self._why_nothing())
         if self._time_is_up and not self._gate.decided:
@@ -133,15 +137,7 @@ class Pairs:
         if self._gate is None:
             return ()
         told = self._gate.verdicts(final=True)
-        if self.alone_since is None:
-            return told
-        duets = sum(pair.design == DUET for pair in self.pairs)
-        return tuple(
-            replace(one, design=ALTERNATING if not duets else one.design)
-            if one.design == DUET
-            else one
-            for one in told
-        )
+        return tuple(replace(one, design=ALTERNATING) for one in told) if self.alone else told
 
     # ── which pairs ──
 
@@ -151,7 +147,7 @@ class Pairs:
         return set() if self._gate.decided else self._gate.wanting
 
     def _designs(self, wanted: set[str]) -> list[str]:
-        if self.alone_since is not None:
+        if self.alone:
             return [ALTERNATING] if wanted else []
         designs = {one.design for one in self.metrics if one.name in wanted}
         return [design for design in (DUET, ALTERNATING) if design in designs]
@@ -198,7 +194,7 @@ class Pairs:
         self._in_a_row = 0
         base, head = (runs[side.name] for side in self.plan.sides)
         if design == ALTERNATING and self._company_failures >= _COMPANY_TRIES:
-            if self.alone_since is None:
+            if not self.alone:
                 self._fall_back()
         elif design == DUET:
             self._company_failures = 0
@@ -219,9 +215,7 @@ class Pairs:
     def _values(self, pair: MeasuredPair) -> dict[str, tuple[float, float]]:
         values = {}
         for one in self.metrics:
-            if one.design != pair.design and not (
-                one.design == DUET and self.alone_since is not None
-            ):
+            if one.design != pair.design and not (one.design == DUET and self.alone):
                 continue
             base, head = figure(pair.base, one.name), figure(pair.head, one.name)
             if base is not None and head is not None:
@@ -272,7 +266,7 @@ class Pairs:
         return None
 
     def _fall_back(self) -> None:
-        self.alone_since = len(self.pairs)
+        self.alone = True
         self._in_all = 0
         said = {name: reasons[-1] for name, reasons in self.failed.items() if reasons}
         for name, reason in said.items():
@@ -281,11 +275,20 @@ class Pairs:
                 "made one after the other, which takes more of them; {side} in a command gives "
                 "each side its own port or file"
             )
-        if self.pairs:
-            first = (
-                "first pair was" if len(self.pairs) == 1 else f"first {len(self.pairs)} pairs were"
+        self._forget_company()
+
+    def _forget_company(self) -> None:
+        """Begin anew with the alternating pairs there are: who knows what company did to the others."""
+        alone = [pair for pair in self.pairs if pair.design == ALTERNATING]
+        if len(alone) < len(self.pairs):
+            count = len(self.pairs) - len(alone)
+            self.notes.append(
+                f"{count} pair{'s' if count > 1 else ''} that ran in company before that "
+                f"do{'es' if count == 1 else ''} not count"
             )
-            self.notes.append(f"the {first} made before that and taken in")
+        self.pairs, self._gate = [], None
+        for pair in alone:
+            self._take(pair)
 
     def _why_given_up(self, pair: Pair) -> str:
         ends = []

@@ -467,3 +467,24 @@ def test_unchanged_needs_more_than_one_pair() -> None:
 
     assert comparison.verdict == UNDECIDED
     assert metric(comparison, "cpu_s").verdict != UNCHANGED
+
+
+def test_pairs_in_company_do_not_count_once_a_side_failed_there(tmp_path: Path) -> None:
+    """Whatever spoilt the failed ones may have spoilt those before as well."""
+    code = f"""
+import os, sys
+open('{tmp_path}/count', 'a').write('x')
+parent = os.getppid()
+company = len(open(f'/proc/{{parent}}/task/{{parent}}/children').read().split()) > 1
+if company and os.path.getsize('{tmp_path}/count') > 4:
+    sys.exit('somebody else is here')
+"""
+    wait = python("import time; time.sleep(0.5)")
+    comparison = decide(wait, python(code), "cpu_s,wall_s", terms=Terms(max_pairs=4))
+
+    assert any(
+        "2 pairs that ran in company before that do not count" in n for n in comparison.notes
+    )
+    assert metric(comparison, "cpu_s").design == ALTERNATING
+    assert metric(comparison, "cpu_s").pairs == metric(comparison, "wall_s").pairs == 4
+    assert comparison.head.runs == 4
