@@ -100,11 +100,11 @@ def test_the_figures_hold_reaped_children() -> None:
 
 
 def test_the_peak_is_the_commands_and_not_that_of_whoever_asks() -> None:
-    """`true` asked for by a process of 300 MB: it cannot be told from the small launcher."""
+    """`true` asked for by a process of 500 MB: it cannot be told from the small launcher."""
     code = f"""
 import sys
 sys.path[:0] = {[*sys.path]!r}
-ballast = bytearray(300 << 20)
+ballast = bytearray(500 << 20)
 ballast[::4096] = b"x" * len(ballast[::4096])
 from perfkit.workflows.duet import Side, run_sides
 large = ("{sys.executable}", "-S", "-c", "x = bytearray(60 << 20); x[::4096] = b'x' * len(x[::4096])")
