@@ -364,7 +364,9 @@ def show_ranges(series: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--series", type=int, default=400, help="of each kind")
+    parser.add_argument(
+        "--series", type=int, default=400, help="of each kind; with few, one mistake is a miss"
+    )
     options = parser.parse_args()
     started_s = time.process_time()
     missed = show_scores(options.series)
