@@ -243,7 +243,7 @@ CASES = [
     fires("recording-damaged", "one tick", "info", {"damaged_count": 1, "ticks_count": 601}, session={"notes": {"journal_damaged_ticks": "1"}}),
     fires("recording-damaged", "a block of the disk", "low", {"damaged_count": 24}, session={"notes": {"journal_damaged_ticks": "24"}}),
     fires("recording-damaged", "half of it", "medium", {"damaged_ratio": 0.5}, session={"notes": {"journal_damaged_ticks": "600"}}),
-    spares("recording-damaged", "an intact journal with late ticks", ticks_missed=lambda s: 2),
+    spares("recording-damaged", "an intact journal with late ticks", ticks_missed=2),
     fires(
         "children-unaccounted", "a parent that ignores its children", "info", {"parents_count": 1, "pid": 9},
         sigchld_ignored_count=1, processes={0: [process(8, ignores_sigchld=0), process(9, ignores_sigchld=1)]},
