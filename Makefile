@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS := 2
 
-.PHONY: test demo lint format bench clean help
+.PHONY: test gate demo lint format bench clean help
 
 help:
 	@echo "make demo    record a real workload, analyse it, print the report"
@@ -16,6 +16,7 @@ help:
 	@echo "make lint    ruff and mypy alone"
 	@echo "make format  let ruff rewrite what it can"
 	@echo "make bench   measure what recording, reading and sealing cost (about ten minutes)"
+	@echo "make gate    is it slower than at its last tag? (about three minutes; BASE=COMMIT: than there)"
 	@echo "make clean   remove .venv and every cache"
 
 test: $(VENV)/.test
@@ -42,8 +43,28 @@ bench: $(VENV)/.dev
 		echo "── $$file"; $(BIN)/python "$$file" || failed="$$failed $$file"; \
 	done; test -z "$$failed" || { echo "over a limit:$$failed" >&2; exit 1; }
 
+# Base is what BASE names, the last tag unless told otherwise; head is the work tree as it stands.
+# Each is installed into a virtual environment of its own, in the same way. The gate itself is head's.
+BASE = $(shell git describe --tags --abbrev=0 2>/dev/null)
+
+gate: $(VENV)/.installed
+	@git rev-parse --quiet --verify '$(BASE)^{commit}' >/dev/null || { \
+		echo "there is no tag to gate against; name what to compare with: make gate BASE=COMMIT" >&2; exit 2; }
+	rm -rf .gate/source && mkdir -p .gate/source
+	git archive '$(BASE)^{commit}' | tar -x -C .gate/source
+	for side in base head; do \
+		test -x .gate/$$side/bin/python || "$(PYTHON)" -m venv .gate/$$side || exit; \
+		test $$side = base && from=.gate/source || from=.; \
+		.gate/$$side/bin/python -m pip install --quiet --disable-pip-version-check $$from || exit; \
+		.gate/$$side/bin/python -m pip install --quiet --disable-pip-version-check \
+			--force-reinstall --no-deps $$from || exit; \
+	done
+	.gate/head/bin/perfkit gate \
+		--base '.gate/{side}/bin/perfkit analyze .gate/source/sample_data/leak.parquet' \
+		--head '.gate/{side}/bin/perfkit analyze .gate/source/sample_data/leak.parquet'
+
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .gate .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # Dependency groups (PEP 735) are understood by pip from 25.1 on.
 $(VENV)/.installed: pyproject.toml Makefile

@@ -382,7 +382,7 @@ def pairs_to_decide(one: MetricVerdict) -> int | None:
     if one.ci_low is not None and one.ci_low > -1 and to_fail > 0:
         needed.append(((effect - math.log1p(one.ci_low)) / to_fail) ** 2)
     to_pass = math.log1p(one.margin) - effect
-    if one.ci_high is not None and math.isfinite(one.ci_high) and to_pass > 0:
+    if one.ci_high is not None and -1 < one.ci_high < math.inf and to_pass > 0:
         needed.append(((math.log1p(one.ci_high) - effect) / to_pass) ** 2)
     if not needed:
         return None
