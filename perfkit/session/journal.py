@@ -15,6 +15,10 @@
 
         kind (1 byte) | 3 zero bytes | length u32 | payload | crc32 u32 of all before
 
+`header`
+    The first segment's header once more, and on a second line its crc32 in hexadecimal: a header
+    has no checksum of its own, and the one of a journal of one segment has no sister.
+
 The tick is the commit. Frames are written first; then the tick, in one `write`, says up to
 which offset of its segment's frames it reaches (`frames_end`). Whatever lies behind the last
 intact tick never happened, with one exception: notes (facts about the recording itself, such as
@@ -54,6 +58,7 @@ JOURNAL_VERSION = 1
 # 1  the layout described above
 MAGIC = "perfkit-journal"
 SUFFIX = ".partial"
+HEADER_COPY = "header"
 
 PROCESSES_FRAME = b"P"
 NOTE_FRAME = b"N"
@@ -120,6 +125,8 @@ def create_journal(directory: str, metrics: Sequence[Metric], session: Mapping[s
     line = json.dumps(header).encode()
     line += b" " * (-(len(line) + 1) % 8) + b"\n"
     try:
+        with open(f"{directory}/{HEADER_COPY}", "xb") as file:
+            file.write(line + f"{crc32(line):08x}\n".encode())
         with open(_segment_path(directory, 0, "ticks"), "xb") as file:
             file.write(line)
     except OSError as error:
@@ -154,7 +161,8 @@ def remove_journal(directory: str, strangers: Sequence[int] = ()) -> None:
     """
     theirs = tuple(f"{number:06d}." for number in strangers)
     for name in os.listdir(directory):
-        if name.endswith((".ticks", ".frames")) and not name.startswith(theirs):
+        ours = name == HEADER_COPY or name.endswith((".ticks", ".frames"))
+        if ours and not name.startswith(theirs):
             os.unlink(f"{directory}/{name}")
     if not theirs:
         os.rmdir(directory)

@@ -100,8 +100,8 @@ class Recorder:
     def run(self) -> int:
         """Record, seal, and return the exit code."""
         os.set_inheritable(self.lock_fd, False)
-        raise_limit()  # the command was forked before: its limit is its own
         _take_name()
+        raise_limit()  # the command was forked before: its limit is its own
         self._listen()
         self._open_pidfd()
         if self.child and (failure := self._start_command()):
@@ -125,8 +125,8 @@ class Recorder:
             trouble = error
         else:
             try:
-                self._record(sampler, journal)
                 self._say_what()
+                self._record(sampler, journal)
             except RecordingStopped as error:
                 trouble = error
         _, ended_boottime_ns, ended_at_us = self._clock.now()
@@ -428,14 +428,14 @@ class Recorder:
 
     def _copy(self) -> None:
         """Seal what there is so far beside the session (NAME-1.parquet, …) and go on recording."""
+        self._reap_copies(os.WNOHANG)
         stem = self.output.removesuffix(".parquet")
         ending = self.output[len(stem) :]
+        number = max((self._copies, *(taken for taken, _ in self._copying.values())))
         path = self.output
         while os.path.lexists(path) or path == self.output:
-        self._reap_copies(os.WNOHANG)
             number += 1
             path = f"{stem}-{number}{ending}"
-        number = max((self._copies, *(taken for taken, _ in self._copying.values())))
         pid = self._start_sealing(path, ["--keep"])
         if pid:
             self._copying[pid] = number, path
@@ -450,12 +450,12 @@ class Recorder:
                 number, path = self._copying.pop(pid)
                 if self._sampler is not None:
                     self._sampler.tree.strangers.discard(pid)
+                if not status:
+                    self._copies = max(self._copies, number)
                 if not status and not self.quiet:
                     self._say(f"a copy of the recording so far is in {printable(path)}")
 
     def _start_sealing(self, output: str, options: list[str]) -> int:
-                if not status:
-                    self._copies = max(self._copies, number)
         code = (
             f"import sys; sys.path.append({self._root!r}); "
             "from perfkit.workflows.seal import main; main()"
@@ -470,10 +470,6 @@ class Recorder:
             self._say(f"cannot start sealing ({error.strerror}); {later}")
             return 0
 
-    def _say_where(self) -> None:
-        path = printable(self.output)
-        size = os.stat(self.output).st_size
-        ticks, span_ns = self._ticker.kept()
     def _say_what(self) -> None:
         """One line at the start: what, where to, and whom to send signals."""
         if self.quiet:
@@ -490,6 +486,10 @@ class Recorder:
             f"kill -USR1 {own} writes a copy of what there is so far"
         )
 
+    def _say_where(self) -> None:
+        path = printable(self.output)
+        size = os.stat(self.output).st_size
+        ticks, span_ns = self._ticker.kept()
         seconds = span_ns / 1e9
         dropped = self._ticker.journal.sequence - ticks
         were = "tick was" if dropped == 1 else "ticks were"
@@ -513,10 +513,6 @@ class Recorder:
             pass  # nobody listens
 
 
-def _noted(_number: int, _frame: object) -> None:
-    """A handler must exist for the wake-up descriptor to be written to."""
-
-
 def _take_name() -> None:
     """Be found as perfkit by pgrep, ps and top, instead of as one python3 among others."""
     try:
@@ -524,6 +520,10 @@ def _take_name() -> None:
             file.write(b"perfkit")
     except OSError:
         pass  # a name is all that is lost
+
+
+def _noted(_number: int, _frame: object) -> None:
+    """A handler must exist for the wake-up descriptor to be written to."""
 
 
 def main() -> None:
