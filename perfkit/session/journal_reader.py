@@ -10,13 +10,15 @@ A journal may grow while it is read; a reader sees the ticks that were there whe
 
 from __future__ import annotations
 
+import collections
+import contextlib
 import json
+import os
 import re
 import struct
 from binascii import crc32
-from collections import Counter
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +31,7 @@ from perfkit.model.metric import FLOAT, INTEGER, NULL_INTEGER, Metric
 from perfkit.model.session import DROPPED_NOTE, Session
 from perfkit.model.text import printable
 from perfkit.model.tick import BYTES, PROCESS_FIELDS
+from perfkit.session.events import EventParser
 from perfkit.session.journal import (
     CHECKSUM,
     EVENT_FRAME,
@@ -58,6 +61,9 @@ _HEADER_LIMIT = 2**20
 _HOLES_KEPT = 20
 _WORD = 8
 _TRANSPOSE_ROWS = 256  # rows copied at a time, so that a stripe stays in the processor's cache
+_FRAMES_AT_ONCE = 4 * 2**20  # what is read of events before a block of them is made
+_PIECE = 2**18
+_LONGEST_FRAME = 2**26
 _FRAME_START = re.compile(b"[PNE]\0\0\0")
 _TEXT_FIELDS = tuple(name for name, kind, _ in PROCESS_FIELDS if kind == BYTES)
 _INTEGER_FIELDS = tuple(name for name, kind, _ in PROCESS_FIELDS if kind != BYTES)
@@ -95,7 +101,8 @@ class JournalSource:
     path, session (notes so far included), metrics; live: whether a recorder is writing it now;
     last_tick: t_ns and wall clock in microseconds of the last intact tick that was read so far;
     problems: a sentence for each thing that is damaged, as far as it is known on opening;
-    strangers: numbers of segments that belong to another recording, and are not read.
+    strangers: numbers of segments that belong to another recording, and are not read;
+    event_notes: what was left out of the events when they were last read to the end.
     """
 
     def __init__(self, path: Path, *, live: bool | None = None) -> None:
@@ -109,6 +116,7 @@ class JournalSource:
         self.last_tick: tuple[int, int | None] | None = None
         self._damaged: int | None = None
         self._damage: tuple[Damage, ...] = ()
+        self.event_notes: dict[str, str] = {}
         problems: list[str] = []
         self.strangers: tuple[int, ...] = ()
         self._segments = self._find_segments(problems)
@@ -145,9 +153,10 @@ class JournalSource:
         return self._damage if self.damaged else ()
 
     def blocks(self, columns: Collection[str] | None = None) -> Iterator[Block]:
-        """The intact ticks in time order, one block a segment.
+        """The intact ticks in time order, one block a segment, more where there are many events.
 
-        columns: names of metrics, and `processes`; all by default. Unknown names are passed over.
+        columns: names of metrics, `processes` and `events`; all by default. Unknown names are
+        passed over.
         Raises UnusableInput if the journal cannot be read any more.
         """
         damaged = 0
@@ -156,6 +165,9 @@ class JournalSource:
         expected = self._first
         latest = -(2**63)
         holes: list[Damage] = []
+        parser = None
+        if columns is None or "events" in columns:
+            parser = EventParser(self.session.start_boottime_ns)
         for segment in self._segments:
             words, behind = self._records(segment)
             words = _in_order(words, segment.layout.words["t_ns"], expected, latest)
@@ -173,13 +185,15 @@ class JournalSource:
                 latest = int(t_ns[-1])
                 self.last_tick = latest, _wall_clock(segment.layout, words[-1])
                 unreadable = 0
-                yield self._block(segment, words, columns)
+                yield from self._blocks(segment, words, columns, parser)
             elif self.live and not segment.ticks.exists():
                 dropped = True
             unreadable += behind
         if unreadable:
             holes = _longest([*holes, (max(latest, 0), max(latest, 0), unreadable)])
         self._damaged, self._damage = damaged + unreadable, tuple(holes)
+        if parser is not None:
+            self.event_notes = parser.notes()
 
     def table(self, columns: Collection[str] | None = None) -> pa.Table:
         """The columns asked for (all by default) as an Arrow table, as in a session file."""
@@ -222,7 +236,7 @@ class JournalSource:
                 "off before its first tick, or the files are damaged; record into another file"
             )
         # All segments of a recording have the same header; where one differs, it is damaged.
-        known = Counter(text for text in headers if text is not None)
+        known = collections.Counter(text for text in headers if text is not None)
         agreed = known.most_common(1)[0][0] if known else copy or ""
         if copy and not _differ(layouts[copy].session, layouts[agreed].session):
             agreed = copy  # it alone has a checksum
@@ -274,11 +288,11 @@ class JournalSource:
     def _notes(self) -> dict[str, str]:
         notes: dict[str, str] = {}
         for segment in self._segments:
-            data = self._read(segment.frames)
-            for kind, payload in _frames(data, 0, len(data)):
-                if kind == NOTE_FRAME:
-                    key, _, value = payload.decode("utf-8", "backslashreplace").partition("\t")
-                    notes[key] = value
+            with self._opened_frames(segment) as file:
+                for kind, payload in _frames(file, 0, os.fstat(file).st_size):
+                    if kind == NOTE_FRAME:
+                        key, _, value = payload.decode("utf-8", "backslashreplace").partition("\t")
+                        notes[key] = value
         return notes
 
     def _records(self, segment: _Segment) -> tuple[_Words, int]:
@@ -299,7 +313,14 @@ class JournalSource:
         rows = np.flatnonzero(intact)
         return words[rows], count - (int(rows[-1]) + 1 if len(rows) else 0)
 
-    def _block(self, segment: _Segment, words: _Words, columns: Collection[str] | None) -> Block:
+    def _blocks(
+        self,
+        segment: _Segment,
+        words: _Words,
+        columns: Collection[str] | None,
+        parser: EventParser | None,
+    ) -> Iterator[Block]:
+        """The records as blocks: one, or with events as many as keep each within bounds."""
         layout = segment.layout
         wanted = [
             metric
@@ -314,27 +335,41 @@ class JournalSource:
             else:
                 numbers = row.view(np.float64)
                 found[metric.name] = Column(numbers, ~np.isnan(numbers))
-        processes: tuple[tuple[int, list[ProcessEntry]], ...] = ()
-        if columns is None or "processes" in columns:
-            processes = tuple(self._processes(segment, words))
-        return Block(values[0], found, processes)
-
-    def _processes(
-        self, segment: _Segment, words: _Words
-    ) -> Iterator[tuple[int, list[ProcessEntry]]]:
-        ends = words[:, 1]
-        starts = np.concatenate(([0], ends[:-1]))
-        rows = np.flatnonzero(ends > starts)
-        if not len(rows):
+        block = Block(values[0], found)
+        with_processes = columns is None or "processes" in columns
+        if parser is None and not with_processes:
+            yield block
             return
-        data = self._read(segment.frames)
-        for row in rows.tolist():
-            entries = None
-            for kind, payload in _frames(data, int(starts[row]), min(int(ends[row]), len(data))):
-                if kind == PROCESSES_FRAME:
-                    entries = _process_entries(payload)
-            if entries is not None:
-                yield row, entries
+        with self._opened_frames(segment) as file:
+            ends = np.minimum(np.maximum.accumulate(words[:, 1]), os.fstat(file).st_size)
+            starts = np.concatenate(([0], ends[:-1]))
+            start = 0
+            while start < len(words):
+                stop = len(words)
+                if parser is not None:
+                    within = int(np.searchsorted(ends, starts[start] + _FRAMES_AT_ONCE, "right"))
+                    stop = max(within, start + 1)
+                rows = slice(start, stop)
+                yield _filled(block[rows], file, starts[rows], ends[rows], parser, with_processes)
+                start = stop
+
+    @contextlib.contextmanager
+    def _opened_frames(self, segment: _Segment) -> Iterator[int]:
+        """A descriptor of the segment's frames; an empty file's where they are lost."""
+        try:
+            file = os.open(segment.frames, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError as error:
+            if not self.path.is_dir():
+                raise self._unreadable(error) from None
+            file = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            raise self._unreadable(error) from None
+        try:
+            yield file
+        except OSError as error:
+            raise self._unreadable(error) from None
+        finally:
+            os.close(file)
 
     def _read(self, path: Path) -> bytes:
         try:
@@ -460,25 +495,70 @@ def _transposed(words: _Words, columns: list[int]) -> _Words:
     return out
 
 
-def _frames(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, bytes]]:
+def _filled(
+    block: Block,
+    file: int,
+    starts: _Words,
+    ends: _Words,
+    parser: EventParser | None,
+    with_processes: bool,
+) -> Block:
+    """The block with the frames between starts and ends of each of its ticks."""
+    processes: list[tuple[int, list[ProcessEntry]]] = []
+
+    def said() -> Iterator[tuple[int, bytes]]:
+        """The events, one frame at a time; leaves the process lists behind."""
+        for row in np.flatnonzero(ends > starts).tolist():
+            entries = None
+            for kind, payload in _frames(file, int(starts[row]), int(ends[row])):
+                if kind == PROCESSES_FRAME and with_processes:
+                    entries = _process_entries(payload)
+                elif kind == EVENT_FRAME:
+                    yield row, payload
+            if entries is not None:
+                processes.append((row, entries))
+
+    events = None
+    if parser is not None:
+        events = parser.parse(said())
+    else:
+        collections.deque(said(), 0)
+    return replace(block, processes=tuple(processes), events=events)
+
+
+def _frames(file: int, start: int, end: int) -> Iterator[tuple[bytes, bytes]]:
     """The intact frames between two offsets; after damage, from the next intact one on."""
+    data = b""
+    at = start  # offset of data
     while start + FRAME_HEAD.size + CHECKSUM.size <= end:
-        kind, length = FRAME_HEAD.unpack_from(data, start)
-        payload = start + FRAME_HEAD.size
-        stop = payload + length + CHECKSUM.size
-        if (
+        if start + FRAME_HEAD.size > at + len(data):
+            data, at = os.pread(file, min(_PIECE, end - start), start), start
+            if len(data) < FRAME_HEAD.size:
+                return  # it became shorter meanwhile
+        kind, length = FRAME_HEAD.unpack_from(data, start - at)
+        stop = start + FRAME_HEAD.size + length + CHECKSUM.size
+        likely = (
             stop <= end
+            and length <= _LONGEST_FRAME
             and kind in (PROCESSES_FRAME, NOTE_FRAME, EVENT_FRAME)
-            and CHECKSUM.unpack_from(data, payload + length)[0]
-            == crc32(memoryview(data)[start : payload + length])
-        ):
-            yield kind, data[payload : payload + length]
-            start = stop
-            continue
-        following = _FRAME_START.search(data, start + 1, end)
-        if following is None:
-            return
-        start = following.start()
+        )
+        if likely and stop > at + len(data):
+            data, at = os.pread(file, min(max(_PIECE, stop - start), end - start), start), start
+            likely = stop <= at + len(data)
+        if likely:
+            payload, after = start - at + FRAME_HEAD.size, stop - at - CHECKSUM.size
+            covered = memoryview(data)[start - at : after]
+            if CHECKSUM.unpack_from(data, after)[0] == crc32(covered):
+                yield kind, data[payload:after]
+                start = stop
+                continue
+        following = _FRAME_START.search(data, start + 1 - at)
+        if following is not None:
+            start = at + following.start()
+        elif (further := at + len(data) - FRAME_HEAD.size + 1) > start:
+            start = further  # a start may lie across the end of the piece
+        else:
+            start += 1
 
 
 def _process_entries(payload: bytes) -> list[ProcessEntry] | None:

@@ -8,8 +8,8 @@ float64), derived ones float32. `processes` and `events` are lists of structs, n
 has none. Every page carries a checksum, so a flipped bit among the ticks is an error and never a
 wrong figure.
 
-Writing and reading go one row group at a time: memory is bounded by ROW_GROUP_TICKS, not by the
-length of the session.
+Writing and reading go one row group at a time: memory is bounded by ROW_GROUP_TICKS and
+ROW_GROUP_EVENTS, not by the length of the session.
 
 How columns are encoded was measured (benchmarks/seal.py prints the outcome), see `_encodings`.
 """
@@ -32,6 +32,7 @@ import pyarrow.parquet as pq
 
 from perfkit.errors import OutputRefused, UnusableInput
 from perfkit.model.block import Block, Column
+from perfkit.model.events import Events, Fields
 from perfkit.model.metric import CLOCK, COUNTER, DELTA, FLOAT, INTEGER, SINGLE, Metric
 from perfkit.model.session import Session
 from perfkit.model.text import printable
@@ -47,6 +48,9 @@ from perfkit.session.schema import (
 __all__ = ["ROW_GROUP_TICKS", "SCHEMA_VERSION", "SessionFile", "arrow_table", "write_session"]
 
 ROW_GROUP_TICKS = 20_000
+ROW_GROUP_EVENTS = 200_000
+"""The tick with which a row group reaches so many events is its last."""
+
 PROCESSES = "processes"
 EVENTS = "events"
 
@@ -57,7 +61,7 @@ _PROCESS_TYPE = pa.struct(
     [(name, pa.string() if kind == BYTES else pa.int64()) for name, kind, _ in PROCESS_FIELDS]
 )
 _PROCESS_VALUES = itemgetter(*(name for name, _, _ in PROCESS_FIELDS))
-_EVENT_TYPE = pa.struct(
+EVENT_TYPE = pa.struct(
     [
         ("t_ns", pa.int64()),
         ("type", pa.string()),
@@ -67,7 +71,15 @@ _EVENT_TYPE = pa.struct(
         ("labels", pa.map_(pa.string(), pa.string())),
     ]
 )
-_LISTS = {PROCESSES: pa.list_(_PROCESS_TYPE), EVENTS: pa.list_(_EVENT_TYPE)}
+_EVENT = f"{EVENTS}.list.element"
+_EVENT_DICTIONARIES = (
+    f"{_EVENT}.type",
+    f"{_EVENT}.numbers.key_value.key",
+    f"{_EVENT}.labels.key_value.key",
+    f"{_EVENT}.labels.key_value.value",
+)
+_EVENT_ENCODINGS = {f"{_EVENT}.t_ns": "DELTA_BINARY_PACKED"}
+_LISTS = {PROCESSES: pa.list_(_PROCESS_TYPE), EVENTS: pa.list_(EVENT_TYPE)}
 
 
 def write_session(
@@ -155,8 +167,8 @@ class SessionFile:
     def blocks(self, columns: Collection[str] | None = None) -> Iterator[Block]:
         """The ticks in time order, one block a row group; only the columns asked for are read.
 
-        columns: names of metrics, and `processes`; all by default. Names that the file does not
-        have are passed over.
+        columns: names of metrics, `processes` and `events`; all by default. Names that the file
+        does not have are passed over.
         Raises UnusableInput where the file turns out to be damaged.
         """
         metrics = [
@@ -167,6 +179,8 @@ class SessionFile:
         names = ["t_ns", *(metric.name for metric in metrics)]
         if PROCESSES in self._lists and (columns is None or PROCESSES in columns):
             names.append(PROCESSES)
+        if EVENTS in self._lists and (columns is None or EVENTS in columns):
+            names.append(EVENTS)
         latest = None
         for group in range(self._file.num_row_groups):
             with self._damage_told():
@@ -198,6 +212,20 @@ class SessionFile:
             table = self._file.read(names, use_threads=False)
             table.validate(full=True)
         return table
+
+    def event_lists(self, fields: Collection[str]) -> Iterator[pa.Table]:
+        """`t_ns`, `time` and, as `events`, these fields of the events, a row group at a time.
+
+        Nothing from a file without events. Raises UnusableInput where it is damaged.
+        """
+        if EVENTS not in self._lists:
+            return
+        names = ["t_ns", "time", *(f"{_EVENT}.{field}" for field in fields)]
+        for group in range(self._file.num_row_groups):
+            with self._damage_told():
+                table = self._file.read_row_group(group, names, use_threads=False)
+                table.validate(full=True)
+            yield table
 
     @contextlib.contextmanager
     def _damage_told(self) -> Iterator[None]:
@@ -267,12 +295,16 @@ def _encodings(metrics: Sequence[Metric]) -> dict[str, Any]:
     return {
         "compression_level": 3,
         "use_dictionary": [
-            metric.name for metric in metrics if metric.format == SINGLE or metric.kind == DELTA
+            *(m.name for m in metrics if m.format == SINGLE or m.kind == DELTA),
+            *_EVENT_DICTIONARIES,
         ],
         "column_encoding": {
-            metric.name: "DELTA_BINARY_PACKED"
-            for metric in metrics
-            if metric.format == INTEGER and metric.kind in (COUNTER, CLOCK)
+            **{
+                metric.name: "DELTA_BINARY_PACKED"
+                for metric in metrics
+                if metric.format == INTEGER and metric.kind in (COUNTER, CLOCK)
+            },
+            **_EVENT_ENCODINGS,
         },
     }
 
@@ -280,19 +312,26 @@ def _encodings(metrics: Sequence[Metric]) -> dict[str, Any]:
 def _row_groups(
     blocks: Iterable[Block], metrics: Sequence[Metric], schema: pa.Schema
 ) -> Iterator[pa.Table]:
-    """Tables of ROW_GROUP_TICKS rows (the last may be shorter), however the blocks are cut."""
+    """Tables of ROW_GROUP_TICKS rows, or fewer where events or ticks end, however blocks are cut."""
     waiting: list[pa.RecordBatch] = []
-    rows = 0
+    rows = events = 0
     for block in blocks:
         start = 0
         while start < len(block):
-            part = block[start : start + ROW_GROUP_TICKS - rows]
+            stop = min(start + ROW_GROUP_TICKS - rows, len(block))
+            if block.events is not None:
+                first = int(np.searchsorted(block.events.rows, start))
+                full = first + ROW_GROUP_EVENTS - events - 1  # the event that makes the group full
+                if full < len(block.events):
+                    stop = min(stop, int(block.events.rows[full]) + 1)
+                events += int(np.searchsorted(block.events.rows, stop)) - first
+            part = block[start:stop]
             waiting.append(_record_batch(part, metrics, schema))
-            start += len(part)
+            start = stop
             rows += len(part)
-            if rows == ROW_GROUP_TICKS:
+            if rows == ROW_GROUP_TICKS or events >= ROW_GROUP_EVENTS:
                 yield pa.Table.from_batches(waiting, schema)
-                waiting, rows = [], 0
+                waiting, rows, events = [], 0, 0
     if waiting:
         yield pa.Table.from_batches(waiting, schema)
 
@@ -300,7 +339,7 @@ def _row_groups(
 def _record_batch(block: Block, metrics: Sequence[Metric], schema: pa.Schema) -> pa.RecordBatch:
     arrays = [_array(block, metric) for metric in metrics]
     arrays.append(_processes(block))
-    arrays.append(pa.nulls(len(block), _LISTS[EVENTS]))
+    arrays.append(_events(block))
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
@@ -344,6 +383,83 @@ def _processes(block: Block) -> pa.Array:
     )
 
 
+def _events(block: Block) -> pa.Array:
+    type = _LISTS[EVENTS]
+    if block.events is None:
+        return pa.nulls(len(block), type)
+    lengths = np.bincount(block.events.rows, minlength=len(block))
+    offsets = np.zeros(len(block) + 1, np.int32)
+    np.cumsum(lengths, out=offsets[1:])
+    return pa.ListArray.from_arrays(
+        pa.array(offsets, pa.int32()),
+        event_structs(block.events),
+        type=type,
+        mask=pa.array(lengths == 0),
+    )
+
+
+def event_structs(events: Events) -> pa.StructArray:
+    """Events as the elements of the column `events`."""
+    arrays = [
+        pa.array(events.t_ns),
+        _texts(events.types).take(pa.array(events.codes)),
+        pa.array(events.duration_ms, mask=np.isnan(events.duration_ms)),
+        pa.array(events.ok == 1, mask=events.ok < 0),
+        _map(events.numbers, pa.array(events.numbers.values, pa.float64())),
+        _map(events.labels, _texts(events.labels.texts).take(pa.array(events.labels.values))),
+    ]
+    return pa.StructArray.from_arrays(arrays, fields=list(EVENT_TYPE))
+
+
+def _map(fields: Fields, values: pa.Array) -> pa.Array:
+    starts = pa.array(fields.starts, pa.int32())
+    return pa.MapArray.from_arrays(starts, _texts(fields.names).take(pa.array(fields.keys)), values)
+
+
+def _texts(texts: Sequence[str]) -> pa.Array:
+    return pa.array(texts, pa.string())
+
+
+def _read_events(lists: pa.ListArray) -> Events | None:
+    """The events of a column of lists, as they were before they were written."""
+    offsets = lists.offsets.to_numpy()
+    structs = lists.flatten()  # without what stands behind nulls, so that lengths say where all is
+    if not len(structs):
+        return None
+    lengths = np.where(_validity(lists), np.diff(offsets), 0)
+    t_ns, type, duration, ok, numbers, labels = structs.flatten()
+    codes, types = _codes(type)
+    return Events(
+        np.repeat(np.arange(len(lists)), lengths),
+        _column(pa.chunked_array([t_ns])).values.astype(np.int64, copy=False),
+        codes,
+        types,
+        duration.to_numpy(zero_copy_only=False),
+        np.where(_validity(ok), ok.fill_null(False).to_numpy(zero_copy_only=False), -1).astype(
+            np.int8
+        ),
+        _fields(numbers),
+        _fields(labels),
+    )
+
+
+def _fields(maps: pa.MapArray) -> Fields:
+    offsets = maps.offsets.to_numpy().astype(np.int64)
+    first, last = int(offsets[0]), int(offsets[-1])
+    keys, names = _codes(maps.keys[first:last])
+    items = maps.items[first:last]
+    if pa.types.is_string(items.type):
+        values, texts = _codes(items)
+    else:
+        values, texts = items.to_numpy(zero_copy_only=False), ()
+    return Fields(offsets - first, keys, names, values, texts)
+
+
+def _codes(array: pa.Array) -> tuple[npt.NDArray[np.int32], tuple[str, ...]]:
+    coded = array.dictionary_encode()
+    return coded.indices.to_numpy(), tuple(coded.dictionary.to_pylist())
+
+
 def _block(table: pa.Table, metrics: Sequence[Metric]) -> Block:
     times = table.column("t_ns")
     if times.null_count:
@@ -355,10 +471,14 @@ def _block(table: pa.Table, metrics: Sequence[Metric]) -> Block:
         lists = table.column(PROCESSES).combine_chunks()
         rows = np.flatnonzero(_validity(lists)).tolist()
         processes = [(row, lists[row].as_py()) for row in rows]
+    events = None
+    if EVENTS in table.column_names:
+        events = _read_events(table.column(EVENTS).combine_chunks())
     return Block(
         _column(times).values.astype(np.int64, copy=False),
         {metric.name: _column(table.column(metric.name)) for metric in metrics},
         processes,
+        events,
     )
 
 

@@ -75,7 +75,8 @@ class Recording:
     def blocks(self, columns: Collection[str] | None = None) -> Iterator[Block]:
         """The ticks in time order; only what the columns asked for need is read.
 
-        columns: names of metrics, and `processes`; all by default. Unknown names are passed over.
+        columns: names of metrics, `processes` and `events`; all by default. Unknown names are
+        passed over.
         Raises UnusableInput where the source turns out to be damaged.
         """
         rates = Rates(self._source.metrics, columns)
@@ -102,6 +103,12 @@ class Recording:
             [name for name in table.column_names if columns is None or name in columns]
         )
 
+    def events(self, columns: Collection[str]) -> pa.RecordBatchReader:
+        """The columns asked for of all events, see `perfkit.session.event_table`."""
+        from perfkit.session.event_table import event_table
+
+        return event_table(self._source, columns)
+
 
 def told(source: JournalSource, *, recorded: bool = True) -> Session:
     """The facts of a journal, completed by its ticks: its length, and what is damaged in notes.
@@ -110,7 +117,7 @@ def told(source: JournalSource, *, recorded: bool = True) -> Session:
     Reads the journal unless that was done.
     """
     session = source.session
-    notes = dict(session.notes)
+    notes = {**session.notes, **source.event_notes}
     if source.damaged:
         notes[DAMAGED_NOTE] = str(source.damaged)
         notes[DAMAGE_NOTE] = json.dumps(source.damage)
@@ -134,4 +141,4 @@ def open_recording(path: Path) -> Recording:
 
 def _only(block: Block, columns: Collection[str]) -> Block:
     kept = {name: column for name, column in block.columns.items() if name in columns}
-    return Block(block.t_ns, kept, block.processes)
+    return replace(block, columns=kept)
