@@ -37,6 +37,7 @@ FLUSH_AFTER_S = 0.03  # with a busy interpreter's switch of threads that stays b
 BATCH_LINES = 256
 LARGE_LINE = 8192
 BACKLOG_BYTES = 2**20
+MOST_EARLY = 10_000
 SEND_BUFFER_BYTES = 2**20
 # at exit: as long as the recorder takes something, and no longer
 EXIT_PATIENCE_S = 0.1
@@ -77,6 +78,7 @@ class Link:
         self.connected = False
         self.pid = os.getpid()
         self._batch: list[str] = []
+        self._early: list[dict[str, Any]] = []
         self._batch_lines = BATCH_LINES
         self._unsent = bytearray()
         self._torn = False
@@ -97,6 +99,8 @@ class Link:
         """Whether there is anybody to say something to; looks for a recorder when it is time."""
         if self.connected:
             return True
+        if self._looking.locked():
+            return True  # another thread may just have found one: what is said meanwhile waits
         now_s = _monotonic()
         if now_s < self._next_look_s:
             # A caller in a tight loop is let off the clock for twice as many calls each time, up
@@ -109,7 +113,7 @@ class Link:
                 self._be_idle(skipped)
             return False
         if not self._looking.acquire(False):
-            return False
+            return True
         try:
             self._next_look_s = now_s + LOOK_EVERY_S
             self._connect()
@@ -117,12 +121,16 @@ class Link:
             self._let_go()
         finally:
             self._looking.release()
+        if self._early:
+            self._hear_early()
         return self.connected
 
     def say(self, message: dict[str, Any]) -> None:
         """Take one line to be sent; call it when ready() is true."""
         encode = self._encode
-        if encode is None:
+        if not self.connected or encode is None:
+            if len(self._early) < MOST_EARLY:
+                self._early.append(message)
             return
         try:
             line = "".join(encode(message, 0))
@@ -139,6 +147,14 @@ class Link:
             self.flush()
         elif self._asleep:
             self._wake_thread()
+
+    def _hear_early(self) -> None:
+        """Say what came while a connection was made, or forget it where none was."""
+        early = self._early
+        while early:
+            message = early.pop(0)
+            if self.connected:
+                self.say(message)
 
     def flush(self) -> None:
         """Send what can be sent now; returns at once if another thread is at it."""
@@ -159,6 +175,8 @@ class Link:
     # ── sending; with _sending held ──
 
     def _flush(self) -> None:
+        if self._early:
+            self._hear_early()
         if self._unsent and not self._send():
             if len(self._unsent) >= BACKLOG_BYTES:
                 self._dropped += len(self._take_lines())
