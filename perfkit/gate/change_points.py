@@ -18,7 +18,7 @@ How it decides, each part with its source and its reason:
 4. Each change must be worth its price by itself: the least one is dropped until all are.
 
 The price was found by simulation (benchmarks/change_points.py shows it): no change at all in 99 of
-100 series without one, of 8 to 300 results, whose noise is Gaussian, heavy-tailed, autocorrelated
+100 series without one, give or take, of 8 to 300 results, whose noise is Gaussian, heavy-tailed, autocorrelated
 by 0.5, or jumps between two speeds. Nothing is drawn at random here: same series, same answer.
 """
 
