@@ -80,7 +80,10 @@ def test_every_example_does_what_the_readme_shows(project_root: Path, tmp_path: 
     (tmp_path / "examples").symlink_to(project_root / "examples")
     binaries = tmp_path / "bin"
     binaries.mkdir()
-    for name, words in {"perfkit": "-c 'from perfkit.cli import main; main()'", "python": ""}.items():
+    for name, words in {
+        "perfkit": "-c 'from perfkit.cli import main; main()'",
+        "python": "",
+    }.items():
         script = binaries / name
         script.write_text(f'#!/bin/sh\nexec "{sys.executable}" {words} "$@"\n')
         script.chmod(0o755)

@@ -165,8 +165,7 @@ def _become(words: list[bytes], folders: Sequence[bytes], go_read: int, ready: i
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
     paths = [words[0]]
     if b"/" not in words[0]:
-        folders = map(os.fsencode, os.get_exec_path(environment))
-        paths = [os.path.join(folder, words[0]) for folder in folders]
+        paths = [os.path.join(os.fsencode(folder), words[0]) for folder in os.get_exec_path()]
     _exec((), words, environment)  # in vain, so that what it touches counts as had before
     os.write(ready, b"r")
     if not os.read(go_read, 1):
