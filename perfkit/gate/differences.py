@@ -36,7 +36,7 @@ COUNTERS: Mapping[str, tuple[str, str, float]] = {
     "write_bytes": ("written_bytes", "bytes", 1.0),
     "processes_born_count": ("processes", "count", 1.0),
 }
-COLUMNS = ("t_ns", "rss_bytes", *COUNTERS, "processes")
+COLUMNS = ("t_ns", "rss_bytes", *COUNTERS, "processes", "events")
 """What a profile is made from."""
 
 UNITS = {name: unit for name, unit, _ in COUNTERS.values()} | {"wall_s": "s", "rss_bytes": "bytes"}
@@ -53,6 +53,15 @@ _LEAST = {"s": 0.02, "bytes": 65_536.0, "count": 20.0}  # below it there is noth
 
 _UNEQUAL = 0.1
 
+_EVENTS: Mapping[str, tuple[str, float]] = {
+    # what is told of the events of a type, its unit, and how small a difference needs no word
+    "count": ("count", 20.0),
+    "failed_count": ("count", 5.0),
+    "duration_p50_ms": ("ms", 0.05),
+    "duration_p95_ms": ("ms", 0.05),
+}
+_MOST_TYPES = 50  # names are the application's: one that makes them up must not fill the report
+
 
 @dataclass(frozen=True)
 class Profile:
@@ -60,7 +69,8 @@ class Profile:
 
     program: the root's name. totals: metric to its sum over the run. phases: phase to metric to
     its part, empty for a run too short to be cut. processes: name to CPU seconds of its own, what
-    its children used left out; empty where no list was recorded.
+    its children used left out; empty where no list was recorded. events: type to what is told of
+    it: count, failed_count, and percentiles of the durations where there were any.
     memory_bytes: median of its resident memory. tick_s: median time between ticks, which is how
     exact the phases are.
     """
@@ -69,6 +79,7 @@ class Profile:
     totals: Mapping[str, float] = field(default_factory=dict)
     phases: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     processes: Mapping[str, float] = field(default_factory=dict)
+    events: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     memory_bytes: float | None = None
     tick_s: float = 0.0
 
@@ -79,7 +90,7 @@ def profile(blocks: Iterable[Block], program: str) -> Profile:
     lists = [entries for part in parts for _, entries in part.processes]
     t_ns = np.concatenate([part.t_ns for part in parts]) if parts else np.empty(0, np.int64)
     if t_ns.size < 2:
-        return Profile(program, processes=_own_cpu(lists))
+        return Profile(program, processes=_own_cpu(lists), events=_events(parts))
     counters = {
         name: counter
         for column, (name, _, worth) in COUNTERS.items()
@@ -94,6 +105,7 @@ def profile(blocks: Iterable[Block], program: str) -> Profile:
         totals,
         _phases(seconds, counters, memory) if seconds.size >= _FEWEST_TICKS else {},
         _own_cpu(lists),
+        _events(parts),
         float(np.nanmedian(memory)) if memory is not None and np.isfinite(memory).any() else None,
         float(np.median(np.diff(seconds))),
     )
@@ -117,7 +129,12 @@ def differences(base: Sequence[Profile], head: Sequence[Profile]) -> tuple[Diffe
     for name in sorted({name for one in (*base, *head) for name in one.processes}):
         pair = (_of_process(base, name), _of_process(head, name))
         found += _compare("process", f"process {name}", "cpu_s", "s", pair, whole, _LEAST["s"])
-    kinds = ("phase", "process")
+    for name in _common_types(base, head):
+        for metric, (unit, least) in _EVENTS.items():
+            pair = (_of_event(base, name, metric), _of_event(head, name, metric))
+            whole = _median(pair[0])
+            found += _compare("events", f"events {name}", metric, unit, pair, whole, least)
+    kinds = ("phase", "process", "events")
     found.sort(key=lambda one: (kinds.index(one[1].kind), -one[0]))
     return tuple(difference for _, difference in found)
 
@@ -152,6 +169,15 @@ def _unequal(base: Sequence[Profile], head: Sequence[Profile]) -> Iterator[str]:
             f"Base {words} {say(middle[0])} and head {say(middle[1])}: "
             "their workloads may differ, and then the ratio means little."
         )
+    for name in _common_types(base, head):
+        values = [_of_event(side, name, "count") for side in (base, head)]
+        middle = [_median(value) for value in values]
+        least = max(_EVENTS["count"][1], _UNEQUAL * max(middle))
+        if abs(middle[1] - middle[0]) >= least and not _overlap(*values):
+            yield (
+                f"Base told of {middle[0]:.0f} events {name!r} and head of {middle[1]:.0f}: "
+                "their workloads may differ, and then the ratio means little."
+            )
 
 
 def _compare(
@@ -280,6 +306,45 @@ def _own_cpu(lists: Sequence[Sequence[ProcessEntry]]) -> dict[str, float]:
     for key, used in own.items():
         by_name[names[key]] = by_name.get(names[key], 0.0) + max(0, used) / 1e9
     return by_name
+
+
+def _events(parts: Sequence[Block]) -> dict[str, dict[str, float]]:
+    """What the application said, by type: perfkit's own words apart."""
+    counts: dict[str, int] = {}
+    failed: dict[str, int] = {}
+    durations: dict[str, list[NDArray[np.float64]]] = {}
+    for part in parts:
+        if part.events is None:
+            continue
+        for code, name in enumerate(part.events.types):
+            wanted = part.events.codes == code
+            if name.startswith("perfkit.") or not wanted.any():
+                continue
+            counts[name] = counts.get(name, 0) + int(wanted.sum())
+            failed[name] = failed.get(name, 0) + int((part.events.ok[wanted] == 0).sum())
+            given = part.events.duration_ms[wanted]
+            durations.setdefault(name, []).append(given[np.isfinite(given)])
+    told: dict[str, dict[str, float]] = {}
+    for name in sorted(counts, key=lambda one: (-counts[one], one))[:_MOST_TYPES]:
+        told[name] = {"count": float(counts[name]), "failed_count": float(failed[name])}
+        all_durations = np.concatenate(durations[name])
+        if all_durations.size:
+            told[name]["duration_p50_ms"] = float(np.median(all_durations))
+            told[name]["duration_p95_ms"] = float(np.quantile(all_durations, 0.95))
+    return told
+
+
+def _common_types(base: Sequence[Profile], head: Sequence[Profile]) -> list[str]:
+    """The types of which either side told; none where a side has recorded no event at all."""
+    sides = [{name for one in side for name in one.events} for side in (base, head)]
+    return sorted(sides[0] | sides[1]) if all(sides) else []
+
+
+def _of_event(side: Sequence[Profile], name: str, metric: str) -> list[float]:
+    """A figure of each recording with events; how many there were is 0 where there were none."""
+    nothing = 0.0 if metric.endswith("count") else None
+    figures = [one.events.get(name, {}).get(metric, nothing) for one in side if one.events]
+    return [figure for figure in figures if figure is not None]
 
 
 def _part(side: Sequence[Profile], phase: str, metric: str) -> list[float]:

@@ -18,6 +18,7 @@ from perfkit.gate.differences import (
     unequal_workloads,
 )
 from perfkit.model.block import Block, Column
+from perfkit.model.events import Events, Fields
 
 TICK_NS = 100_000_000
 
@@ -195,3 +196,61 @@ def test_unequal_programs_and_processes_are_said():
 def test_small_and_overlapping_differences_of_work_are_none(base, head):
     """A tenth, a page or two, or what base's own runs do."""
     assert unequal_workloads([workload(one) for one in base], [workload(one) for one in head]) == ()
+
+
+def said(*events: tuple[str, float, bool]) -> Block:
+    """Ten ticks, in the last of which all this was said: type, duration in ms, whether it went well."""
+    types = tuple(dict.fromkeys(name for name, _, _ in events))
+    none = np.zeros(len(events) + 1, np.int64)
+    fields = Fields(none, np.zeros(0, np.int32), (), np.zeros(0))
+    labels = Fields(none, np.zeros(0, np.int32), (), np.zeros(0, np.int32))
+    return Block(
+        np.arange(10) * TICK_NS,
+        {},
+        events=Events(
+            np.full(len(events), 9),
+            np.full(len(events), 9 * TICK_NS),
+            np.array([types.index(name) for name, _, _ in events], np.int32),
+            types,
+            np.array([duration for _, duration, _ in events]),
+            np.array([ok for _, _, ok in events], np.int8),
+            fields,
+            labels,
+        ),
+    )
+
+
+def test_events_that_took_longer_or_failed_are_named() -> None:
+    """Of each type how many, how many failed, and how long they took; perfkit's own left out."""
+    quick = [("request", 1.0, True)] * 99 + [("request", 2.0, True)]
+    slow = [("request", 1.5, True)] * 90 + [("request", 9.0, False)] * 10
+    noise = [("perfkit.act", 1.0, True)] * 50
+    base = profile([said(*quick), said(*quick, *noise)], "p")
+    head = profile([said(*slow), said(*slow)], "p")
+
+    assert base.events == {
+        "request": {
+            "count": 200.0,
+            "failed_count": 0.0,
+            "duration_p50_ms": 1.0,
+            "duration_p95_ms": 1.0,
+        }
+    }
+    found = {one.metric: (one.base, one.head) for one in differences([base], [head])}
+    assert found == {
+        "failed_count": (0.0, 20.0),
+        "duration_p50_ms": (1.0, 1.5),
+        "duration_p95_ms": (1.0, 9.0),
+    }
+
+
+def test_unequal_numbers_of_events_are_unequal_workloads() -> None:
+    """Said of both sides' events only: a side that recorded none says nothing about its work."""
+    few = profile([said(*[("job", 1.0, True)] * 100)], "p")
+    many = profile([said(*[("job", 1.0, True)] * 200)], "p")
+
+    (note,) = unequal_workloads([few, few], [many, many])
+    assert note.startswith("Base told of 100 events 'job' and head of 200")
+    assert not unequal_workloads([few], [few])
+    assert not unequal_workloads([Profile("p")], [many])
+    assert not differences([Profile("p")], [many])
