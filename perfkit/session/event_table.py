@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 import numpy as np
 import pyarrow as pa
 
+from perfkit.model.block import Block
+from perfkit.model.events import Integers
 from perfkit.session.journal_reader import JournalSource
 from perfkit.session.parquet import EVENT_TYPE, EVENTS, SessionFile, event_structs
 
 _TICK_COLUMNS = {"tick_t_ns": pa.int64(), "time": pa.timestamp("us", tz="UTC")}
 _TYPES = {field.name: field.type for field in EVENT_TYPE} | _TICK_COLUMNS
 EVENT_COLUMNS = tuple(_TYPES)
+_UNKNOWN = -(2**63)
+_ROWS_AT_ONCE = 50_000
 
 
 def event_table(
@@ -25,23 +29,35 @@ def event_table(
     The events are read when the reader is, some ten thousand at a time; it raises UnusableInput
     where the source turns out to be damaged.
     """
-    schema = pa.schema([(name, type) for name, type in _TYPES.items() if name in columns])
-    return pa.RecordBatchReader.from_batches(schema, _batches(source, schema))
+    if isinstance(source, JournalSource):
+        return events_of(source.blocks(("time", EVENTS)), columns)
+    schema = _schema(columns)
+    return pa.RecordBatchReader.from_batches(schema, _of_file(source, schema))
 
 
-def _batches(source: SessionFile | JournalSource, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+def events_of(blocks: Iterable[Block], columns: Collection[str]) -> pa.RecordBatchReader:
+    """The same from blocks that have their events, and `time` if they have it."""
+    schema = _schema(columns)
+    return pa.RecordBatchReader.from_batches(schema, _of_blocks(blocks, schema))
+
+
+def _schema(columns: Collection[str]) -> pa.Schema:
+    return pa.schema([(name, type) for name, type in _TYPES.items() if name in columns])
+
+
+def _of_blocks(blocks: Iterable[Block], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    for block in blocks:
+        if block.events is not None:
+            time = block.columns.get("time")
+            clock = None if time is None else np.where(time.valid, time.values, _UNKNOWN)
+            arrays = event_structs(block.events).flatten()
+            columns = dict(zip(EVENT_TYPE.names, arrays, strict=True))
+            yield _batch(columns, block.events.rows, block.t_ns, clock, schema)
+
+
+def _of_file(source: SessionFile, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     wanted = [*schema.names, *(("t_ns",) if "time" in schema.names else ())]
     fields = [field.name for field in EVENT_TYPE if field.name in wanted] or ["t_ns"]
-    if isinstance(source, JournalSource):
-        for block in source.blocks(("time", EVENTS)):
-            if block.events is not None:
-                time = block.columns.get("time")
-                clock = None if time is None else np.where(time.valid, time.values, _UNKNOWN)
-                columns = dict(
-                    zip(EVENT_TYPE.names, event_structs(block.events).flatten(), strict=True)
-                )
-                yield _batch(columns, block.events.rows, block.t_ns, clock, schema)
-        return
     for table in source.event_lists(fields):
         lists = table.column(EVENTS).combine_chunks()
         structs = lists.flatten()
@@ -58,15 +74,11 @@ def _batches(source: SessionFile | JournalSource, schema: pa.Schema) -> Iterator
         yield from _sliced(_batch(columns, rows, ticks, clock, schema))
 
 
-_UNKNOWN = -(2**63)
-_ROWS_AT_ONCE = 50_000
-
-
 def _batch(
     columns: dict[str, pa.Array],
-    rows: np.ndarray[tuple[int], np.dtype[np.int64]],
-    tick_t_ns: np.ndarray[tuple[int], np.dtype[np.int64]],
-    clock: np.ndarray[tuple[int], np.dtype[np.int64]] | None,
+    rows: Integers,
+    tick_t_ns: Integers,
+    clock: Integers | None,
     schema: pa.Schema,
 ) -> pa.RecordBatch:
     if "tick_t_ns" in schema.names:

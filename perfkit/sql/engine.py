@@ -28,7 +28,7 @@ import duckdb
 
 from perfkit.errors import UnusableInput
 from perfkit.model.text import printable
-from perfkit.sql import views
+from perfkit.sql import event_views, views
 from perfkit.sql.mentions import NOTHING, Mentions, mentions, tokens
 from perfkit.sql.views import Rows, quoted
 from perfkit.sql.worker import Worker
@@ -98,7 +98,8 @@ _OUT_OF_MEMORY = (MemoryError, duckdb.OutOfMemoryException)
 class Database:
     """Views over the given tables: `ticks`, `periods`, `processes`, `session` and `events`.
 
-    tables: view name to Table; `events` is always there. Further names become plain views.
+    tables: view name to Table; `events` is always there, and so are `spans` and `event_metrics`,
+    computed from it. Further names become plain views.
     memory_limit_bytes: for DuckDB; results may take as much as 1 GiB more.
     timeout_s: for one query, loading apart.
     """
@@ -111,6 +112,9 @@ class Database:
         timeout_s: float = TIMEOUT_S,
     ) -> None:
         self._tables = dict(tables)
+        self._tables.setdefault(
+            "events", Table(tuple(event_views.EVENT_TYPES), event_views.no_events)
+        )
         self._memory_limit_bytes = memory_limit_bytes
         self._timeout_s = timeout_s
         self._workers: list[Worker[QueryResult]] = []
@@ -214,8 +218,6 @@ class Database:
 
     def _load(self, wanted: Mentions) -> None:
         """Make sure that every view the query names exists, with the columns it names."""
-        if "events" in wanted.names or wanted.all_tables:
-            self._connection.execute(f"CREATE OR REPLACE VIEW events AS {views.EVENTS_VIEW}")
         for name in [name for name in self._tables if name in wanted.names or wanted.all_tables]:
             table = self._tables[name]
             named = _named_columns(table, wanted)
@@ -231,6 +233,30 @@ class Database:
                 self._fill(name, named, carried)
             except (duckdb.Error, MemoryError, OverflowError) as error:
                 raise self._explained(error, wanted) from None
+        for name in event_views.COMPUTED:
+            if name in wanted.names or wanted.all_tables:
+                try:
+                    self._compute(name)
+                except (duckdb.Error, MemoryError, OverflowError) as error:
+                    raise self._explained(error, wanted) from None
+
+    def _compute(self, name: str) -> None:
+        """Make one of the tables that follow from the events, unless it is there."""
+        if name in self._loaded:
+            return
+        self._fill("events", event_views.NEEDED, frozenset())
+        ticks = "ticks" in self._tables
+        if ticks:
+            self._fill("ticks", frozenset(), frozenset())
+        last_tick = event_views.LAST_TICK.format(table="ticks" if ticks else "events")
+        self._connection.execute(last_tick)
+        target = f"{views.SCHEMA}.{quoted(name)}"
+        self._connection.execute(
+            f"CREATE OR REPLACE TABLE {target} AS {event_views.COMPUTED[name]}"
+        )
+        text = views.plain_view(name, self._types(name))
+        self._connection.execute(f"CREATE OR REPLACE VIEW {quoted(name)} AS {text}")
+        self._loaded[name] = frozenset()
 
     def _fill(self, name: str, columns: frozenset[str], carried: frozenset[str]) -> None:
         table = self._tables[name]
@@ -360,7 +386,7 @@ class Database:
                 "the query returns a time with a time zone; cast it: column::TIMESTAMP"
             )
         if found := re.search(r"Table with name (.+) does not exist", line):
-            known = ", ".join([*self._tables, "events"])
+            known = ", ".join([*self._tables, *event_views.COMPUTED])
             return UnusableInput(f"there is no view {found[1]!r}; the views are {known}")
         if found := re.search(r'(?:Referenced column|a column named) "([^"]+)"', line):
             return UnusableInput(

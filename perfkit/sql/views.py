@@ -17,14 +17,6 @@ SCHEMA = "perfkit_data"
 LAST = "_last"
 AGE = "_age_ms"
 
-EVENTS_VIEW = """
-SELECT NULL::BIGINT AS t_ns, NULL::VARCHAR AS type, NULL::DOUBLE AS duration_ms,
-       NULL::BOOLEAN AS ok, NULL::MAP(VARCHAR, DOUBLE) AS numbers,
-       NULL::MAP(VARCHAR, VARCHAR) AS labels
-WHERE false
-"""
-"""Typed and empty, so that queries over events can be written already."""
-
 
 @dataclass(frozen=True)
 class Rows:

@@ -47,6 +47,7 @@ def insights(recording: Recording, rules_dir: Path | None = None) -> list[RuleOu
 def database(recording: Recording) -> Database:
     """The views over a recording; nothing is read or computed before a query names it."""
     from perfkit.sql.engine import Database, Table
+    from perfkit.sql.event_views import EVENT_TYPES
     from perfkit.sql.views import SESSION_COLUMNS, session_row
 
     names = tuple(metric.name for metric in recording.metrics)
@@ -64,6 +65,7 @@ def database(recording: Recording) -> Database:
                 recording.table,
             ),
             "session": Table(SESSION_COLUMNS, session),
+            "events": Table(tuple(EVENT_TYPES), recording.events),
         }
     )
 

@@ -19,6 +19,7 @@ from perfkit.model.metric import INTEGER, SLOW, SYSTEM, Metric
 from perfkit.model.session import Session
 from perfkit.model.tick import PROCESS_FIELDS
 from perfkit.sampling.metrics import RAW_METRICS
+from perfkit.session.event_table import events_of
 from perfkit.session.parquet import arrow_table
 
 METRICS: Mapping[str, Metric] = {metric.name: metric for metric in (*RAW_METRICS, *DERIVED_METRICS)}
@@ -46,6 +47,10 @@ class MadeRecording:
     def told(self) -> Session:
         """The facts, as `Recording.told` has them."""
         return self.session
+
+    def events(self, columns: Any) -> Any:
+        """Those of the block."""
+        return events_of(self.blocks(), columns)
 
     def table(self, columns: Any = None) -> Any:
         """The columns asked for; what was asked is remembered."""
