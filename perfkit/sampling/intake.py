@@ -56,6 +56,7 @@ class Intake:
     fileno: ready for reading when somebody has something to say.
     held: payloads of event frames that are to be written, the oldest first: when they came
     (CLOCK_BOOTTIME, int64, little-endian), then whole lines. held_bytes: their size.
+    dropped: how many lines were lost since take_dropped().
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class Intake:
         self._listener.setblocking(False)
         self._accepts_again_ns = 0
         self._senders: dict[int, _Sender] = {}
-        self._dropped = 0
+        self.dropped = 0
         self._epoll = select.epoll()
         self._epoll.register(listener, select.EPOLLIN)
         self.fileno = self._epoll.fileno()
@@ -106,7 +107,7 @@ class Intake:
 
     def take_dropped(self) -> int:
         """How many lines were lost since the last time: by their senders, or here."""
-        dropped, self._dropped = self._dropped, 0
+        dropped, self.dropped = self.dropped, 0
         return dropped
 
     def is_connected(self) -> bool:
@@ -171,7 +172,7 @@ class Intake:
         rest = sender.rest
         if rest:
             if len(rest) + data.find(b"\n") >= MAX_LINE_BYTES:
-                self._dropped += 1
+                self.dropped += 1
                 begin = data.find(b"\n") + 1
                 rest = b""
             else:
@@ -186,7 +187,7 @@ class Intake:
 
     def _skip(self, sender: _Sender) -> None:
         """Give a line up that is too long; its end is still to come."""
-        self._dropped += 1
+        self.dropped += 1
         sender.rest = b""
         sender.is_skipping = True
 
@@ -194,7 +195,7 @@ class Intake:
         self.held.append(_ARRIVAL.pack(now_ns) + lines)
         self.held_bytes += len(lines)
         if _KEY in lines:
-            self._dropped += _said_dropped(lines)
+            self.dropped += _said_dropped(lines)
 
     def _end(self, descriptor: int, now_ns: int) -> None:
         sender = self._senders.pop(descriptor)

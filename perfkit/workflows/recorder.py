@@ -201,7 +201,7 @@ class Recorder:
         `select` takes microseconds; `poll` would round up to a millisecond and miss slots.
         """
         intake = self._intake
-        began_ns = 0 if intake is None else self._clock.cpu_ns()
+        began_ns = 0
         resting_until_ns = self._resting_until_ns
         while not self.stop_reason:
             watched = [self._wake_fd] if self._pidfd < 0 else [self._wake_fd, self._pidfd]
@@ -220,6 +220,8 @@ class Recorder:
                     return
                 continue
             if intake is not None and intake.fileno in ready:
+                # the first wake-up is the tick's: a reading before it would cost those without events
+                began_ns = began_ns or self._clock.cpu_ns()
                 self._ticker.take_events()
                 resting_until_ns = self._resting_until_ns = self._clock.monotonic_ns() + REST_NS
                 cpu_ns = self._clock.cpu_ns()

@@ -135,7 +135,8 @@ class Ticker:
         row[6] = 0
         self._cpu_ns = cpu_ns
         frames: list[bytes] = []
-        if (intake := self.intake) is not None:
+        intake = self.intake
+        if intake is not None and (self.events_cpu_ns or intake.held or intake.dropped):
             row[6] = intake.take_dropped()
             if intake.held:
                 frames = [event_frame(payload) for payload in intake.take()]
