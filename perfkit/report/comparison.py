@@ -362,6 +362,8 @@ def _remedy(one: MetricVerdict) -> str:
             "(perfkit gate --base CMD --head CMD)"
         )
     quieter = "quieter runs: longer ones, or an idle machine (perfkit bench-noise tells)"
+    if not needed and one.detectable_effect is None and one.ci_low is None:
+        return "so few pairs cannot call anything a regression: raise --max-pairs or --max-time"
     if not needed:
         return f"rather than more pairs it needs {quieter}"
     pairs = f"about {needed} pairs would decide it (--max-pairs, --max-time)"
