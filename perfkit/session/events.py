@@ -315,7 +315,7 @@ class _Flat:
             value = self._values[place]
             if isinstance(value, float) and value.is_integer():
                 value = int(value)
-            self._values[place] = json.dumps(value)
+            self._values[place] = str(value) if type(value) is int else json.dumps(value)
         self.kinds[places] = _TEXT
 
     def texts(self, chosen: Bools) -> tuple[list[str], int]:
