@@ -40,7 +40,7 @@ LONGEST_NAME = 200
 LONGEST_TEXT = 1000
 
 _LOT = 1000  # lines read at a time: more, and their objects leave the processor's cache
-_ARRIVAL_BYTES = 8
+ARRIVAL_BYTES = 8
 _DROPPED_TYPE = "perfkit.dropped"
 
 # Positions of these names; where a value is what it should be, it is a column and no field.
@@ -352,12 +352,12 @@ def _lots(frames: Iterable[tuple[int, bytes]]) -> Iterator[tuple[list[str], _Int
         )
 
     for row, payload in frames:
-        if len(payload) <= _ARRIVAL_BYTES:
+        if len(payload) <= ARRIVAL_BYTES:
             continue
-        said = payload[_ARRIVAL_BYTES:].decode("utf-8", "replace").split("\n")
+        said = payload[ARRIVAL_BYTES:].decode("utf-8", "replace").split("\n")
         if not said[-1]:
             said.pop()
-        arrival = int.from_bytes(payload[:_ARRIVAL_BYTES], "little", signed=True)
+        arrival = int.from_bytes(payload[:ARRIVAL_BYTES], "little", signed=True)
         for start in range(0, len(said), _LOT):  # a frame may hold sixty thousand empty ones
             part = said[start : start + _LOT]
             lines += part

@@ -77,6 +77,8 @@ _LENGTH = Struct("<H")
 
 # Segments end after about 4 MiB of ticks: small enough that a reader holds one in memory.
 SEGMENT_BYTES = 4 * 2**20
+# And after so much of frames, where an application says much: no file grows without bound.
+SEGMENT_FRAMES_BYTES = 32 * 2**20
 
 _SEGMENT_NUMBER = '"segment": "%06d"'
 
@@ -172,6 +174,8 @@ class JournalWriter:
     """Appends ticks to a journal that `create_journal` made.
 
     front: how many columns, from the first, a tick fills that is not `whole`.
+    segment_bytes, frames_bytes: a segment ends with the tick by which its ticks or its frames
+    have grown to so much.
     segment: the number of the one that is written now. sequence: that of the next tick.
     append() is one `write` for a tick without frames. Raises RecordingStopped when the journal
     cannot be written any further; what was appended before stays intact.
@@ -183,6 +187,7 @@ class JournalWriter:
         metrics: Sequence[Metric],
         segment_bytes: int = SEGMENT_BYTES,
         front: int = 0,
+        frames_bytes: int = SEGMENT_FRAMES_BYTES,
     ) -> None:
         self.directory = directory
         # a current folder whose disk is unmounted goes on to exist for whoever is in it
@@ -199,6 +204,7 @@ class JournalWriter:
         self.segment = 0
         self._notes: dict[bytes, bytes] = {}
         self._segment_bytes = segment_bytes
+        self._frames_bytes = frames_bytes
         self._frames_end = 0
         self._ticks = os.open(
             _segment_path(directory, 0, "ticks"), os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
@@ -226,7 +232,7 @@ class JournalWriter:
         record = body + crc32(body).to_bytes(TICK_TAIL.size, "little")
         self._ticks_end += self._write(self._ticks, record, self._ticks_end)
         self.sequence += 1
-        if self._ticks_end >= self._segment_bytes:
+        if self._ticks_end >= self._segment_bytes or self._frames_end >= self._frames_bytes:
             self.next_segment()
 
     def write_ahead(self, frames: Sequence[bytes]) -> None:

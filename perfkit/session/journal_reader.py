@@ -31,7 +31,7 @@ from perfkit.model.metric import FLOAT, INTEGER, NULL_INTEGER, Metric
 from perfkit.model.session import DROPPED_NOTE, Session
 from perfkit.model.text import printable
 from perfkit.model.tick import BYTES, PROCESS_FIELDS
-from perfkit.session.events import EventParser
+from perfkit.session.events import ARRIVAL_BYTES, EventParser
 from perfkit.session.journal import (
     CHECKSUM,
     EVENT_FRAME,
@@ -65,6 +65,7 @@ _FRAMES_AT_ONCE = 4 * 2**20  # what is read of events before a block of them is 
 _PIECE = 2**18
 _LONGEST_FRAME = 2**26
 _FRAME_START = re.compile(b"[PNE]\0\0\0")
+_DAMAGED = b""  # the kind of what is no intact frame
 _TEXT_FIELDS = tuple(name for name, kind, _ in PROCESS_FIELDS if kind == BYTES)
 _INTEGER_FIELDS = tuple(name for name, kind, _ in PROCESS_FIELDS if kind != BYTES)
 _PROCESS_NAMES = (*_INTEGER_FIELDS, *_TEXT_FIELDS)
@@ -77,7 +78,7 @@ Damage = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
-class _Layout:
+class Layout:
     """What a header says. words: metric name to the position of its 8 bytes in a record."""
 
     size: int
@@ -92,7 +93,7 @@ class _Segment:
     number: int
     ticks: Path
     frames: Path
-    layout: _Layout
+    layout: Layout
 
 
 class JournalSource:
@@ -100,7 +101,9 @@ class JournalSource:
 
     path, session (notes so far included), metrics; live: whether a recorder is writing it now;
     last_tick: t_ns and wall clock in microseconds of the last intact tick that was read so far;
-    problems: a sentence for each thing that is damaged, as far as it is known on opening;
+    layout, first_segment: where its records lie, and the number of its oldest segment;
+    problems: a sentence for each thing that is damaged, as far as it is known on opening and, of
+    events, once they were read to the end;
     strangers: numbers of segments that belong to another recording, and are not read;
     event_notes: what was left out of the events when they were last read to the end.
     """
@@ -120,7 +123,8 @@ class JournalSource:
         problems: list[str] = []
         self.strangers: tuple[int, ...] = ()
         self._segments = self._find_segments(problems)
-        layout = self._segments[0].layout
+        layout = self.layout = self._segments[0].layout
+        self.first_segment: int = self._segments[0].number
         self.metrics: tuple[Metric, ...] = layout.metrics
         notes = self._notes()
         # a flight recorder drops what is old, and says from where on it has kept everything
@@ -138,6 +142,7 @@ class JournalSource:
         ]
         self.session: Session = with_notes(layout.session, notes)
         self.problems: tuple[str, ...] = tuple(problems)
+        self._problems_on_opening = self.problems
 
     @property
     def damaged(self) -> int:
@@ -168,6 +173,7 @@ class JournalSource:
         parser = None
         if columns is None or "events" in columns:
             parser = EventParser(self.session.start_boottime_ns)
+        lost = _Lost()
         for segment in self._segments:
             words, behind = self._records(segment)
             words = _in_order(words, segment.layout.words["t_ns"], expected, latest)
@@ -185,15 +191,21 @@ class JournalSource:
                 latest = int(t_ns[-1])
                 self.last_tick = latest, _wall_clock(segment.layout, words[-1])
                 unreadable = 0
-                yield from self._blocks(segment, words, columns, parser)
+                yield from self._blocks(segment, words, columns, parser, lost)
             elif self.live and not segment.ticks.exists():
                 dropped = True
             unreadable += behind
+            # behind its last intact tick a segment has events only if ticks are lost there
+            if parser is not None and (behind or segment is not self._segments[-1]):
+                committed = int(words[:, 1].max()) if len(words) else 0
+                with self._opened_frames(segment) as file:
+                    lost.read(file, committed)
         if unreadable:
             holes = _longest([*holes, (max(latest, 0), max(latest, 0), unreadable)])
         self._damaged, self._damage = damaged + unreadable, tuple(holes)
         if parser is not None:
-            self.event_notes = parser.notes()
+            self.event_notes = {**parser.notes(), **lost.notes()}
+            self.problems = (*self._problems_on_opening, *lost.problems())
 
     def table(self, columns: Collection[str] | None = None) -> pa.Table:
         """The columns asked for (all by default) as an Arrow table, as in a session file."""
@@ -215,7 +227,7 @@ class JournalSource:
                 "name a session file or the .partial folder of a recording"
             )
         headers: list[str | None] = []
-        layouts: dict[str, _Layout] = {}
+        layouts: dict[str, Layout] = {}
         refusal: UnusableInput | None = None
         for line in (self._header_copy(), *lines):
             text = None
@@ -319,39 +331,23 @@ class JournalSource:
         words: _Words,
         columns: Collection[str] | None,
         parser: EventParser | None,
+        lost: _Lost,
     ) -> Iterator[Block]:
         """The records as blocks: one, or with events as many as keep each within bounds."""
-        layout = segment.layout
-        wanted = [
-            metric
-            for metric in layout.metrics
-            if metric.name != "t_ns" and (columns is None or metric.name in columns)
-        ]
-        values = _transposed(words, [layout.words["t_ns"], *(layout.words[m.name] for m in wanted)])
-        found = {}
-        for metric, row in zip(wanted, values[1:], strict=True):
-            if metric.format == INTEGER:
-                found[metric.name] = Column(row, row != NULL_INTEGER)
-            else:
-                numbers = row.view(np.float64)
-                found[metric.name] = Column(numbers, ~np.isnan(numbers))
-        block = Block(values[0], found)
-        with_processes = columns is None or "processes" in columns
-        if parser is None and not with_processes:
-            yield block
+        if parser is None and columns is not None and "processes" not in columns:
+            yield block_of(segment.layout, words, -1, 0, columns, parser)
             return
         with self._opened_frames(segment) as file:
-            ends = np.minimum(np.maximum.accumulate(words[:, 1]), os.fstat(file).st_size)
-            starts = np.concatenate(([0], ends[:-1]))
-            start = 0
+            size = os.fstat(file).st_size
+            ends = np.minimum(np.maximum.accumulate(words[:, 1]), size)
+            start, read = 0, 0
             while start < len(words):
                 stop = len(words)
                 if parser is not None:
-                    within = int(np.searchsorted(ends, starts[start] + _FRAMES_AT_ONCE, "right"))
+                    within = int(np.searchsorted(ends, read + _FRAMES_AT_ONCE, "right"))
                     stop = max(within, start + 1)
-                rows = slice(start, stop)
-                yield _filled(block[rows], file, starts[rows], ends[rows], parser, with_processes)
-                start = stop
+                yield block_of(segment.layout, words[start:stop], file, read, columns, parser)
+                start, read = stop, int(ends[stop - 1])
 
     @contextlib.contextmanager
     def _opened_frames(self, segment: _Segment) -> Iterator[int]:
@@ -406,7 +402,7 @@ def _longest(holes: list[Damage]) -> list[Damage]:
     return sorted(sorted(holes, key=lambda hole: (hole[0] - hole[1], hole))[:_HOLES_KEPT])
 
 
-def _wall_clock(layout: _Layout, record: _Words) -> int | None:
+def _wall_clock(layout: Layout, record: _Words) -> int | None:
     time = int(record[layout.words["time"]]) if "time" in layout.words else NULL_INTEGER
     return None if time == NULL_INTEGER else time
 
@@ -435,7 +431,7 @@ def _differ(one: Session, other: Session) -> bool:
     return len(ids[0]) != len(ids[1]) or sum(a != b for a, b in zip(*ids, strict=True)) > 1
 
 
-def _layout(header: Any, size: int, source: str) -> _Layout:
+def _layout(header: Any, size: int, source: str) -> Layout:
     """Raises UnusableInput for a newer journal; ValueError, TypeError or KeyError for damage."""
     if header["magic"] != MAGIC:
         raise ValueError
@@ -464,7 +460,7 @@ def _layout(header: Any, size: int, source: str) -> _Layout:
         raise ValueError
     if not isinstance(header["session"], dict):
         raise ValueError
-    return _Layout(
+    return Layout(
         size, record_size, tuple(metrics), words, session_from_facts(header["session"], source)
     )
 
@@ -495,6 +491,42 @@ def _transposed(words: _Words, columns: list[int]) -> _Words:
     return out
 
 
+def block_of(
+    layout: Layout,
+    words: _Words,
+    file: int,
+    frames_from: int,
+    columns: Collection[str] | None,
+    parser: EventParser | None,
+) -> Block:
+    """Records of a segment as a block.
+
+    words: int64[n, record size / 8], intact and in order. file: descriptor of the segment's
+    frames, -1 for none; frames_from: where those of the first record begin. columns, parser: what
+    is wanted, as in JournalSource.blocks.
+    """
+    wanted = [
+        metric
+        for metric in layout.metrics
+        if metric.name != "t_ns" and (columns is None or metric.name in columns)
+    ]
+    values = _transposed(words, [layout.words["t_ns"], *(layout.words[m.name] for m in wanted)])
+    found = {}
+    for metric, row in zip(wanted, values[1:], strict=True):
+        if metric.format == INTEGER:
+            found[metric.name] = Column(row, row != NULL_INTEGER)
+        else:
+            numbers = row.view(np.float64)
+            found[metric.name] = Column(numbers, ~np.isnan(numbers))
+    block = Block(values[0], found)
+    with_processes = columns is None or "processes" in columns
+    if file < 0 or (parser is None and not with_processes):
+        return block
+    ends = np.minimum(np.maximum.accumulate(words[:, 1]), os.fstat(file).st_size)
+    starts = np.concatenate(([frames_from], ends[:-1]))
+    return _filled(block, file, starts, ends, parser, with_processes)
+
+
 def _filled(
     block: Block,
     file: int,
@@ -502,6 +534,7 @@ def _filled(
     ends: _Words,
     parser: EventParser | None,
     with_processes: bool,
+    lost: _Lost,
 ) -> Block:
     """The block with the frames between starts and ends of each of its ticks."""
     processes: list[tuple[int, list[ProcessEntry]]] = []
@@ -515,6 +548,8 @@ def _filled(
                     entries = _process_entries(payload)
                 elif kind == EVENT_FRAME:
                     yield row, payload
+                elif kind == _DAMAGED:
+                    lost.add(payload)
             if entries is not None:
                 processes.append((row, entries))
 
@@ -526,8 +561,50 @@ def _filled(
     return replace(block, processes=tuple(processes), events=events)
 
 
+class _Lost:
+    """What is lost of the frames. lines: of events, counted in what is left of damaged frames.
+
+    frames: (segment, bytes) where the file ends before what its ticks say.
+    """
+
+    def __init__(self) -> None:
+        self.lines = 0
+        self.frames: list[tuple[int, int]] = []
+
+    def add(self, damaged: bytes) -> None:
+        """Count what no frame was found in, if it is not plainly one of another kind."""
+        if damaged[:1] not in (PROCESSES_FRAME, NOTE_FRAME):
+            self.lines += damaged.count(b"\n")
+
+    def read(self, file: int, start: int) -> None:
+        """Count what lies behind the last intact tick."""
+        for kind, payload in _frames(file, start, os.fstat(file).st_size):
+            if kind == EVENT_FRAME:
+                self.lines += payload.count(b"\n", ARRIVAL_BYTES)
+            elif kind == _DAMAGED:
+                self.add(payload)
+
+    def notes(self) -> dict[str, str]:
+        return {"events_damaged": str(self.lines)} if self.lines else {}
+
+    def problems(self) -> list[str]:
+        """A sentence for each thing."""
+        found = [
+            f"The frames of segment {number:06d} of the journal end {missing} bytes early; "
+            "the lists of processes and the events in them are lost."
+            for number, missing in self.frames
+        ]
+        if self.lines:
+            were = "line of events is" if self.lines == 1 else "lines of events are"
+            found.append(f"About {self.lines} {were} lost in damaged parts of the journal.")
+        return found
+
+
 def _frames(file: int, start: int, end: int) -> Iterator[tuple[bytes, bytes]]:
-    """The intact frames between two offsets; after damage, from the next intact one on."""
+    """The intact frames between two offsets, and what is damaged, in pieces of no size in particular.
+
+    After damage it goes on with the next intact frame.
+    """
     data = b""
     at = start  # offset of data
     while start + FRAME_HEAD.size + CHECKSUM.size <= end:
@@ -554,11 +631,11 @@ def _frames(file: int, start: int, end: int) -> Iterator[tuple[bytes, bytes]]:
                 continue
         following = _FRAME_START.search(data, start + 1 - at)
         if following is not None:
-            start = at + following.start()
-        elif (further := at + len(data) - FRAME_HEAD.size + 1) > start:
-            start = further  # a start may lie across the end of the piece
-        else:
-            start += 1
+            further = at + following.start()
+        else:  # a start may lie across the end of the piece
+            further = max(at + len(data) - FRAME_HEAD.size + 1, start + 1)
+        yield _DAMAGED, data[start - at : further - at]
+        start = further
 
 
 def _process_entries(payload: bytes) -> list[ProcessEntry] | None:
