@@ -26,7 +26,7 @@ class Stage(Protocol):
         """The columns of periods (as of `analysis.periods`) that it reads; one may be missing."""
         ...
 
-    def add(self, periods: Block, earlier: Sequence[Finding]) -> list[Finding]:
+    def add(self, periods: Block, earlier: Sequence[Finding], /) -> list[Finding]:
         """What these periods show.
 
         periods: one row a period, t_ns its start, none or many at once. earlier: what the stages
@@ -35,6 +35,6 @@ class Stage(Protocol):
         """
         ...
 
-    def finish(self, earlier: Sequence[Finding]) -> list[Finding]:
+    def finish(self, earlier: Sequence[Finding], /) -> list[Finding]:
         """What can be said now that no further period comes; closes what is open."""
         ...

@@ -1,0 +1,87 @@
+"""The pipeline: ticks in, findings out, live and in replay alike.
+
+Every stage in its order, fed with the same periods; which stages there are is the table STAGES.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from perfkit.analysis.periods import Periods
+from perfkit.analysis.stage import Stage
+from perfkit.analysis.trend import TrendStage
+from perfkit.analysis.watched import MOST_WATCHED, Watched, watched
+from perfkit.model.block import Block
+from perfkit.model.finding import Finding
+from perfkit.model.metric import Metric
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a user may choose of the analysis.
+
+    most_watched: metrics under watch at most.
+    """
+
+    most_watched: int = MOST_WATCHED
+
+
+Make = Callable[[Sequence[Watched], int, Settings], Stage]
+
+STAGES: tuple[tuple[str, Make], ...] = (
+    ("trend", lambda watched, length_ns, _settings: TrendStage(watched, length_ns)),
+)
+"""Name and maker of every stage, in the order in which they run: each sees what those before it said."""
+
+
+class Pipeline:
+    """The stages over one session, fed block by block.
+
+    inputs: the columns of ticks that blocks should carry.
+    """
+
+    def __init__(
+        self,
+        metrics: Sequence[Metric],
+        interval_ns: int,
+        settings: Settings | None = None,
+        wanted: Collection[str] | None = None,
+    ) -> None:
+        """metrics: those of the session. wanted: stages whose findings are asked for, default all;
+        those before the last of them run too, since it may build on what they say."""
+        settings = settings or Settings()
+        under_watch = watched({metric.name for metric in metrics}, settings.most_watched)
+        columns = {one.metric for one in under_watch}
+        self._periods = Periods(
+            [metric for metric in metrics if metric.name in columns], interval_ns
+        )
+        names = [name for name, _ in STAGES]
+        self._wanted = frozenset(names if wanted is None else wanted)
+        last = max((names.index(name) for name in self._wanted), default=-1)
+        length_ns = self._periods.length_ns
+        self._stages = [make(under_watch, length_ns, settings) for _, make in STAGES[: last + 1]]
+        self.inputs: frozenset[str] = self._periods.inputs
+
+    def add(self, block: Block) -> list[Finding]:
+        """What these ticks show: the findings of the periods that they close, in order."""
+        return self._told(self._periods.add(block), last=False)
+
+    def finish(self) -> list[Finding]:
+        """What can be said now that no further tick comes."""
+        return self._told(self._periods.finish(), last=True)
+
+    def _told(self, periods: Block, *, last: bool) -> list[Finding]:
+        if not len(periods) and not last:
+            return []
+        found: list[Finding] = []
+        for stage in self._stages:
+            said = stage.add(periods, found) if len(periods) else []
+            if last:
+                said = said + stage.finish(sorted([*found, *said], key=_order))
+            found = sorted([*found, *said], key=_order)
+        return [one for one in found if one.stage in self._wanted]
+
+
+def _order(finding: Finding) -> tuple[int, str, str, str, int]:
+    return finding.order
