@@ -441,18 +441,40 @@ class Span:
 def timed(type: str, /, **fields: object) -> Callable[[Function], Function]:
     """Say how long each call of a function took: `@perfkit.timed("render")`.
 
-    Coroutine functions are timed until they are done, generators until they are exhausted or
-    closed; asynchronous generators are left as they are.
+    Coroutine functions are timed until they are done, generators, asynchronous ones too, until
+    they are exhausted or closed.
     """
 
     def decorate(function: Function) -> Function:
         from functools import wraps
 
         flags = getattr(getattr(function, "__code__", None), "co_flags", 0)
-        if flags & 0x200:
-            return function
         wrapper: Callable[..., Any]
-        if flags & 0x80:
+        if flags & 0x200:
+
+            async def wrapper(*args: Any, **kwargs: Any) -> Any:
+                began_ns = now_ns()
+                inner = function(*args, **kwargs)
+                try:
+                    value = await inner.__anext__()
+                    while True:  # there is no `yield from` for these
+                        try:
+                            sent = yield value
+                        except GeneratorExit:
+                            await inner.aclose()
+                            raise
+                        except BaseException as error:
+                            value = await inner.athrow(error)
+                        else:
+                            value = await inner.asend(sent)
+                except (StopAsyncIteration, GeneratorExit) as end:
+                    _say_timed(type, began_ns, None, fields)
+                    if isinstance(end, GeneratorExit):
+                        raise
+                except BaseException as error:
+                    _say_timed(type, began_ns, error.__class__, fields)
+                    raise
+        elif flags & 0x80:
 
             async def wrapper(*args: Any, **kwargs: Any) -> Any:
                 began_ns = now_ns()

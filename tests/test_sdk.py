@@ -174,6 +174,55 @@ def test_coroutines_and_generators_are_timed_until_they_are_done(
     assert rows["duration_ms"] >= 20
 
 
+def test_asynchronous_generators_are_timed_and_stay_what_they_are(
+    ear: Ear, application: Any
+) -> None:
+    """What is sent into them, thrown into them and asked of them at their end arrives there."""
+    application(
+        """
+        import asyncio, inspect, perfkit
+        steps = []
+
+        @perfkit.timed("rows")
+        async def rows(last):
+            try:
+                got = yield 1
+                await asyncio.sleep(0.02)
+                try:
+                    yield got
+                except KeyError:
+                    yield "caught"
+                if last:
+                    raise LookupError
+            finally:
+                steps.append("closed")
+
+        async def main():
+            assert inspect.isasyncgenfunction(rows)
+            assert [row async for row in rows(False)] == [1, None]
+            each = rows(True)
+            assert await each.__anext__() == 1 and await each.asend("x") == "x"
+            assert await each.athrow(KeyError()) == "caught"
+            try:
+                await each.__anext__()
+            except LookupError:
+                steps.append("raised")
+            each = rows(False)
+            await each.__anext__()
+            await each.aclose()
+        asyncio.run(main())
+        assert steps == ["closed", "closed", "raised", "closed"], steps
+        """
+    )
+
+    lines = ear.hear()
+
+    assert [line["type"] for line in lines] == ["rows"] * 3
+    assert [line["success"] for line in lines] == [True, False, True]
+    assert lines[1]["error"] == "LookupError"
+    assert lines[0]["duration_ms"] >= 20
+
+
 def test_a_span_is_a_start_and_an_end_with_one_id(ear: Ear, application: Any) -> None:
     """The end repeats the fields and has what was set meanwhile; nested ones name their parent."""
     application(
