@@ -61,6 +61,8 @@ _REFUSED_CALLS = frozenset(
         "seq_scan",
     }
 )
+# Keys of what is sent that have a name of their own in the views.
+_CALLED_INSTEAD = {"success": "ok", "timestamp": "time", "duration": "duration_ms"}
 _READ_ONLY = "queries can only read the views, not files, settings or extensions"
 
 
@@ -392,21 +394,69 @@ class Database:
             return UnusableInput(
                 f"there is no column {found[1]!r}{self._suggestion(found[1], wanted)}"
             )
+        if found := re.search(r'Referenced table "([^"]+)" not found', line):
+            return UnusableInput(
+                f"{found[1]!r} is named but not read; join it in the FROM, events for instance "
+                "by tick_t_ns = ticks.t_ns"
+            )
+        if found := re.search(r"Function with name (\S+) does not exist", line):
+            close = re.search(r'Did you mean "([^"]+)"', text)
+            hint = f"did you mean {close[1]}()?" if close else "see DuckDB's list of functions"
+            if re.match(r"p\d|perc|pct|quant", found[1], re.IGNORECASE):
+                hint = "the 95th percentile is quantile_cont(duration_ms, 0.95)"
+            return UnusableInput(f"there is no function {found[1]}(); {hint}")
+        if found := re.search(r"No function matches .* '([^(']+)\((.*)\)'", line):
+            return UnusableInput(
+                f"{found[1]} cannot be applied to {_in_words(found[2])}{_cast(found[2], wanted)}"
+            )
         if isinstance(error, duckdb.ParserException):
             return UnusableInput(f"the query is no valid SQL: {line}")
         return UnusableInput(f"the query cannot be answered: {line}")
 
     def _suggestion(self, name: str, wanted: Mentions) -> str:
+        lower = name.lower()
+        if lower in self._tables or lower in event_views.COMPUTED:
+            join = " (its tick_t_ns is ticks.t_ns)" if lower == "events" else ""
+            return f": it is a view of its own, read it by FROM {lower}{join}"
         known = [
             column
             for table, source in self._tables.items()
             if table in wanted.names
             for column in source.columns
         ]
-        close = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.6)
+        computed = [t for t in event_views.COMPUTED if t in wanted.names and t in self._loaded]
+        known += [column for table in computed for column in self._types(table)]
+        with_fields = sorted({"events", "spans"} & wanted.names)
+        if with_fields and lower in _CALLED_INSTEAD:
+            return f"; {with_fields[0]} call it {_CALLED_INSTEAD[lower]}"
+        close = difflib.get_close_matches(lower, known, n=3, cutoff=0.75 if with_fields else 0.6)
         if close:
-            return f"; did you mean {' or '.join(close)}?"
+            return f"; did you mean {' or '.join(dict.fromkeys(close))}?"
+        if with_fields:
+            field = printable(name, 40).replace("'", "''")
+            return (
+                f"; a field of {with_fields[0]} is numbers['{field}'] or labels['{field}'], "
+                "a text stands in single quotes"
+            )
+        if computed:
+            return f"; {computed[0]} has {', '.join(self._types(computed[0]))}"
         return "; `perfkit info` lists the columns"
+
+
+def _in_words(types: str) -> str:
+    """DuckDB's names of argument types, shortened."""
+    return printable(types.replace("_LITERAL", ""), 120) or "nothing"
+
+
+def _cast(types: str, wanted: Mentions) -> str:
+    """How to mend a call whose arguments are of these types; empty where that is not known."""
+    if "MAP(" in types:
+        return "; name one field: numbers['x'] or labels['x']"
+    if "BOOLEAN" in types:
+        return "; a truth value becomes 0 or 1 by ::INT"
+    if "VARCHAR" in types and {"labels", "label_value"} & wanted.names:
+        return "; labels are texts: TRY_CAST(labels['x'] AS DOUBLE), or is it in numbers?"
+    return "; a cast may help: x::DOUBLE"
 
 
 def _connect(memory_limit_bytes: int) -> duckdb.DuckDBPyConnection:

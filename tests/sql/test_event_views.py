@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from perfkit.errors import UnusableInput
 from perfkit.sql.engine import Database, Table
 from perfkit.sql.event_views import EVENT_TYPES, MOST_VALUES, REST
 from perfkit.sql.views import Rows
@@ -159,3 +160,38 @@ def test_without_events_the_views_are_empty(ask: Any) -> None:
         assert bare.query(f"SELECT * FROM {view}").rows == []
     assert bare.query("SELECT numbers['a'], labels['b'], ok FROM events").rows == []
     bare.close()
+
+
+@pytest.mark.parametrize(
+    ("sql", "sentence"),
+    [
+        ("SELECT hit FROM events", "numbers['hit'] or labels['hit']"),
+        ("SELECT e.hit FROM spans e", "a field of spans is numbers['hit']"),
+        ('SELECT "it\'s" FROM events', "labels['it''s']"),
+        ("SELECT t_ns FROM events WHERE labels['level'] = L1", "a text stands in single quotes"),
+        ("SELECT success FROM events", "events call it ok"),
+        ("SELECT duration FROM events", "events call it duration_ms"),
+        ("SELECT durationms FROM events", "did you mean duration_ms?"),
+        ("SELECT opn_ms FROM spans", "did you mean open_ms?"),
+        ("SELECT levl FROM event_metrics", "did you mean label?"),
+        ("SELECT x FROM event_metrics", "event_metrics has type, label, label_value, metric"),
+        ("SELECT events FROM ticks", "'events': it is a view of its own, read it by FROM events"),
+        ("SELECT spans FROM ticks", "read it by FROM spans"),
+        ("SELECT events.type FROM ticks", "join it in the FROM, events for instance by tick_t_ns"),
+        ("SELECT avg(labels['ms']) FROM events", "TRY_CAST(labels['x'] AS DOUBLE)"),
+        ("SELECT avg(numbers) FROM events", "name one field: numbers['x'] or labels['x']"),
+        ("SELECT labels LIKE '%x%' FROM events", "name one field"),
+        ("SELECT avg(ok) FROM events", "by ::INT"),
+        ("SELECT p95(duration_ms) FROM events", "quantile_cont(duration_ms, 0.95)"),
+        ("SELECT avrg(duration_ms) FROM events", "no function avrg(); did you mean avg()?"),
+    ],
+)
+def test_a_wrong_query_over_events_is_told_how_it_would_be_right(
+    ask: Any, sql: str, sentence: str
+) -> None:
+    """In a sentence of ours, not in the database's words."""
+    with pytest.raises(UnusableInput) as told:
+        ask(sql, said("request", 1, duration_ms=2, level="L1", hit=1))
+
+    assert sentence in str(told.value)
+    assert "Binder" not in str(told.value)
