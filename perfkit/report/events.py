@@ -25,6 +25,7 @@ _PROBLEMS = {
     "events_other_types": "Events of type perfkit.other, their own being beyond the first 1000",
     "events_fields_left_out": "Fields left out: too many names, or too many in one event",
     "events_texts_cut": "Texts cut to 1000 characters",
+    "events_damaged": "Lines lost in damaged parts of the journal, about",
     "events_times_replaced": "Times of their own that could not be; the arrival stands for them",
 }
 

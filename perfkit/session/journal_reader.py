@@ -173,7 +173,7 @@ class JournalSource:
         parser = None
         if columns is None or "events" in columns:
             parser = EventParser(self.session.start_boottime_ns)
-        lost = _Lost()
+        lost = Lost()
         for segment in self._segments:
             words, behind = self._records(segment)
             words = _in_order(words, segment.layout.words["t_ns"], expected, latest)
@@ -331,7 +331,7 @@ class JournalSource:
         words: _Words,
         columns: Collection[str] | None,
         parser: EventParser | None,
-        lost: _Lost,
+        lost: Lost,
     ) -> Iterator[Block]:
         """The records as blocks: one, or with events as many as keep each within bounds."""
         if parser is None and columns is not None and "processes" not in columns:
@@ -339,14 +339,18 @@ class JournalSource:
             return
         with self._opened_frames(segment) as file:
             size = os.fstat(file).st_size
-            ends = np.minimum(np.maximum.accumulate(words[:, 1]), size)
+            ends = np.maximum.accumulate(words[:, 1])
+            if ends[-1] > size and not (self.live and not segment.frames.exists()):
+                lost.frames.append((segment.number, int(ends[-1]) - size))
+            ends = np.minimum(ends, size)
             start, read = 0, 0
             while start < len(words):
                 stop = len(words)
                 if parser is not None:
                     within = int(np.searchsorted(ends, read + _FRAMES_AT_ONCE, "right"))
                     stop = max(within, start + 1)
-                yield block_of(segment.layout, words[start:stop], file, read, columns, parser)
+                part = words[start:stop]
+                yield block_of(segment.layout, part, file, read, columns, parser, lost)
                 start, read = stop, int(ends[stop - 1])
 
     @contextlib.contextmanager
@@ -498,12 +502,13 @@ def block_of(
     frames_from: int,
     columns: Collection[str] | None,
     parser: EventParser | None,
+    lost: Lost | None = None,
 ) -> Block:
     """Records of a segment as a block.
 
     words: int64[n, record size / 8], intact and in order. file: descriptor of the segment's
     frames, -1 for none; frames_from: where those of the first record begin. columns, parser: what
-    is wanted, as in JournalSource.blocks.
+    is wanted, as in JournalSource.blocks. lost: counts what is damaged.
     """
     wanted = [
         metric
@@ -524,7 +529,7 @@ def block_of(
         return block
     ends = np.minimum(np.maximum.accumulate(words[:, 1]), os.fstat(file).st_size)
     starts = np.concatenate(([frames_from], ends[:-1]))
-    return _filled(block, file, starts, ends, parser, with_processes)
+    return _filled(block, file, starts, ends, parser, with_processes, lost or Lost())
 
 
 def _filled(
@@ -534,7 +539,7 @@ def _filled(
     ends: _Words,
     parser: EventParser | None,
     with_processes: bool,
-    lost: _Lost,
+    lost: Lost,
 ) -> Block:
     """The block with the frames between starts and ends of each of its ticks."""
     processes: list[tuple[int, list[ProcessEntry]]] = []
@@ -561,7 +566,7 @@ def _filled(
     return replace(block, processes=tuple(processes), events=events)
 
 
-class _Lost:
+class Lost:
     """What is lost of the frames. lines: of events, counted in what is left of damaged frames.
 
     frames: (segment, bytes) where the file ends before what its ticks say.
@@ -572,9 +577,12 @@ class _Lost:
         self.frames: list[tuple[int, int]] = []
 
     def add(self, damaged: bytes) -> None:
-        """Count what no frame was found in, if it is not plainly one of another kind."""
-        if damaged[:1] not in (PROCESSES_FRAME, NOTE_FRAME):
-            self.lines += damaged.count(b"\n")
+        """Count the lines in bytes that hold no intact frame, apart from lists and notes."""
+        start = 0
+        if damaged[:1] in (PROCESSES_FRAME, NOTE_FRAME) and len(damaged) >= FRAME_HEAD.size:
+            _, length = FRAME_HEAD.unpack_from(damaged)
+            start = FRAME_HEAD.size + length + CHECKSUM.size
+        self.lines += damaged.count(b"\n", start if start <= len(damaged) else 0)
 
     def read(self, file: int, start: int) -> None:
         """Count what lies behind the last intact tick."""
@@ -585,6 +593,7 @@ class _Lost:
                 self.add(payload)
 
     def notes(self) -> dict[str, str]:
+        """As those of EventParser."""
         return {"events_damaged": str(self.lines)} if self.lines else {}
 
     def problems(self) -> list[str]:
@@ -636,6 +645,8 @@ def _frames(file: int, start: int, end: int) -> Iterator[tuple[bytes, bytes]]:
             further = max(at + len(data) - FRAME_HEAD.size + 1, start + 1)
         yield _DAMAGED, data[start - at : further - at]
         start = further
+    if start < end:
+        yield _DAMAGED, os.pread(file, end - start, start)
 
 
 def _process_entries(payload: bytes) -> list[ProcessEntry] | None:

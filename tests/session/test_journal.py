@@ -10,7 +10,7 @@ import pytest
 from perfkit.errors import OutputRefused, RecordingStopped
 from perfkit.model.metric import GAUGE, NULL_INTEGER, TARGET, TICK, Metric
 from perfkit.session import journal
-from perfkit.session.journal import JournalWriter, create_journal, note_frame
+from perfkit.session.journal import JournalWriter, create_journal, event_frame, note_frame
 
 METRICS = (
     Metric("t_ns", "ns", GAUGE, TICK, TARGET, "time"),
@@ -78,6 +78,21 @@ def test_segments_follow_each_other_and_each_repeats_the_header(tmp_path: Path) 
     assert b'"segment": "000001"' in headers[1]
     assert headers[1].replace(b'"000001"', b'"000000"', 1) == headers[0]
     assert sum(len(ticks_of(path, k)) for k in range(len(headers))) == 60 * RECORD_BYTES
+
+
+def test_a_segment_ends_when_its_frames_are_many(tmp_path: Path) -> None:
+    """Whatever an application says, no file of frames grows much beyond the bound."""
+    writer, path, _ = make(tmp_path, frames_bytes=1000)
+    writer.note("kept", "yes")
+    for tick in range(20):
+        writer.write_ahead([event_frame(b"x" * 150)])
+        writer.append([tick, 1], [event_frame(b"y" * 150)])
+
+    frames = [file.stat().st_size for file in sorted(path.glob("*.frames"))]
+    assert len(frames) > 4
+    assert max(frames) < 1000 + 2 * 170
+    assert [len(ticks_of(path, k)) // RECORD_BYTES for k in range(3)] == [4, 4, 4]
+    assert all(note_frame("kept", "yes") in file.read_bytes() for file in path.glob("*.frames"))
 
 
 def test_the_lock_tells_a_live_journal_from_an_orphan(tmp_path: Path) -> None:

@@ -211,6 +211,84 @@ def test_a_frame_whose_length_is_damaged_does_not_hide_the_next_one(tmp_path: Pa
     assert JournalSource(path).session.notes == {**SESSION.notes, "kept": "2"}
 
 
+def with_events(path: Path, segment_ticks: int = 1000) -> Path:
+    """24 ticks; with each came three lines."""
+    lock = create_journal(str(path), RAW, header_facts())
+    writer = JournalWriter(str(path), RAW)
+    for number in range(24):
+        lines = "".join(f'{{"type": "e", "n": {number}, "line": {k}}}\n' for k in range(3))
+        event = event_frame((1_000 + number).to_bytes(8, "little") + lines.encode())
+        row = [number * 100_000_000, *writer.blank[1:]]
+        writer.append(row, [event, processes_frame([])] if number % 4 == 2 else [event])
+        if number % segment_ticks == segment_ticks - 1:
+            writer.next_segment()
+    writer.close()
+    os.close(lock)
+    return path
+
+
+def events_read(source: JournalSource) -> int:
+    return sum(len(block.events) for block in source.blocks() if block.events is not None)
+
+
+@given(data=st.data())
+def test_lines_in_a_damaged_frame_are_counted(tmp_path: Path, data: st.DataObject) -> None:
+    """What is read and what is said to be lost are what was written, all but the last line."""
+    path = with_events(tmp_path / f"j{len(list(tmp_path.iterdir()))}")
+    frames = path / "000000.frames"
+    flipped = bytearray(frames.read_bytes())
+    at = data.draw(st.integers(0, len(flipped) - 1))
+    flipped[at] ^= 1 << data.draw(st.integers(0, 7))
+    frames.write_bytes(flipped)
+    source = JournalSource(path)
+    read = events_read(source)
+    lost = int(source.event_notes.get("events_damaged", 0))
+
+    assert read in (3 * 24, 3 * 23)
+    # a line's end may be what was hit, or become one, in the lines or in what is around them
+    assert abs(read + lost - 3 * 24) <= 1
+    if read < 3 * 24:
+        assert source.problems == (
+            f"About {lost} lines of events are lost in damaged parts of the journal.",
+        )
+    assert events_read(source) == read
+    assert len(source.problems) == (lost > 0)
+
+
+@pytest.mark.parametrize("last", [True, False])
+def test_events_behind_the_last_intact_tick_are_counted_where_ticks_are_lost(
+    tmp_path: Path, last: bool
+) -> None:
+    """A damaged tick gives its events to the next one; with none to follow they are lost."""
+    path = with_events(tmp_path / "j", segment_ticks=1000 if last else 12)
+    segment = path / "000000.ticks"
+    torn = bytearray(segment.read_bytes())
+    torn[-RECORD_BYTES] ^= 1
+    torn[-5 * RECORD_BYTES] ^= 1
+    segment.write_bytes(torn)
+    source = JournalSource(path)
+
+    assert events_read(source) == 3 * 23
+    assert source.event_notes == {"events_damaged": "3"}
+
+
+@pytest.mark.parametrize("cut", [5, 10**6])
+def test_frames_that_end_early_are_told(tmp_path: Path, cut: int) -> None:
+    """A power cut may keep ticks whose frames never came to the disk; a line without its end is none."""
+    path = with_events(tmp_path / "j")
+    frames = path / "000000.frames"
+    data = frames.read_bytes()
+    frames.write_bytes(data[: max(0, len(data) - cut)])
+    source = JournalSource(path)
+
+    assert events_read(source) == (3 * 23 if cut == 5 else 0)
+    assert (
+        f"segment 000000 of the journal end {min(cut, len(data))} bytes early"
+        in (source.problems[0])
+    )
+    assert source.event_notes.get("events_damaged") == ("2" if cut == 5 else None)
+
+
 def test_notes_stand_without_a_tick(tmp_path: Path) -> None:
     """Why a recording stopped is known even if no tick followed; a torn note never happened."""
     path = write_journal(tmp_path / "j", [ticks(2)], notes={"stop": "the disk is full"})
