@@ -63,6 +63,13 @@ def record(
             help="Take StatsD at this UDP port of the loopback, or at HOST:PORT.",
         ),
     ] = None,
+    analyze: Annotated[
+        bool,
+        typer.Option(
+            "--analyze",
+            help="Analyse meanwhile: findings go to NAME.findings.jsonl, a report to NAME.report.md.",
+        ),
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite FILE if it exists.")] = False,
     quiet: Annotated[
         bool,
@@ -112,6 +119,7 @@ def record(
             budget=share,
             keep_ns=keep_ns,
             statsd=statsd,
+            analyze=analyze,
             follow_daemons=follow_daemons,
             force=force,
             quiet=quiet,
@@ -125,6 +133,7 @@ def record(
             budget=share,
             keep_ns=keep_ns,
             statsd=statsd,
+            analyze=analyze,
             force=force,
             quiet=quiet,
         )

@@ -36,6 +36,7 @@ from perfkit.sampling.redact import redact
 from perfkit.session.journal import create_journal, journal_path, remove_journal
 from perfkit.session.schema import SCHEMA_VERSION
 from perfkit.version import __version__
+from perfkit.workflows.beside import start_beside
 from perfkit.workflows.event_socket import (
     EventFolder,
     NoEvents,
@@ -125,10 +126,12 @@ def record_pid(
     force: bool,
     quiet: bool,
     statsd: str | None = None,
+    analyze: bool = False,
 ) -> NoReturn:
     """Record a running process; becomes the recorder and never returns.
 
-    statsd: PORT or HOST:PORT, of UDP. Raises UsageError, TargetGone, OutputRefused.
+    statsd: PORT or HOST:PORT, of UDP. analyze: whether a process beside it analyses the recording
+    while it is made. Raises UsageError, TargetGone, OutputRefused.
     """
     ports = statsd_sockets(statsd)
     name, command = describe_target(pid)
@@ -137,6 +140,7 @@ def record_pid(
     path, lock = _claim_output(output, session, force)
     _become_recorder(
         {
+            "analysis_fd": start_beside(path, quiet=quiet) if analyze else -1,
             "mode": "pid",
             "pid": pid,
             "command": "",
@@ -169,10 +173,11 @@ def record_command(
     force: bool,
     quiet: bool,
     statsd: str | None = None,
+    analyze: bool = False,
 ) -> NoReturn:
     """Start a command and record it; becomes the recorder and never returns.
 
-    statsd: PORT or HOST:PORT, of UDP. Raises LaunchFailed (exit code 125) for everything that fails before the command runs.
+    statsd, analyze: as for record_pid. Raises LaunchFailed (exit code 125) for everything that fails before the command runs.
     """
     raw = [os.fsencode(argument) for argument in arguments]
     name = os.path.basename(raw[0])
@@ -184,12 +189,15 @@ def record_command(
         path, lock = _claim_output(output, session, force)
     except PerfkitError as error:
         raise LaunchFailed(str(error)) from None
+    # before this process adopts orphans, of which that one must not be
+    analysis_fd = start_beside(path, quiet=quiet) if analyze else -1
     _adopt_orphans()
     events = folder_for(os.geteuid())
     pid, go_fd, exec_error_fd = _start_blocked(raw, events)
     _become_recorder(
         {
             **listening_options(events, pid, ports),
+            "analysis_fd": analysis_fd,
             "mode": "command",
             "pid": pid,
             "command": printable(raw[0]),
@@ -471,6 +479,8 @@ def _become_recorder(
 ) -> NoReturn:
     # only now, so that the command has not inherited it
     os.set_inheritable(options["lock_fd"], True)
+    if options["analysis_fd"] >= 0:
+        os.set_inheritable(options["analysis_fd"], True)
     words = _recorder_words(
         {"seal": 1, **options},
         path,

@@ -47,6 +47,7 @@ _BLOCK_BYTES = 512  # getrusage(2): blocks of 512 bytes, whatever the file syste
 # 50 MB of events that were sent before the end and not taken yet
 _LAST_ROUNDS = 400
 _LAST_WORDS_NS = 500_000_000
+_LONGEST_REPORT_S = 120
 
 
 class Recorder:
@@ -71,6 +72,7 @@ class Recorder:
         self.inherited_bytes = int(options.get("inherited_bytes", 0))
         self.go_fd = int(options["go_fd"])
         self.exec_error_fd = int(options["exec_error_fd"])
+        self.analysis_fd = int(options.get("analysis_fd", -1))
         self.events_path = options.get("events_path", "")
         self.forwarder_pid = int(options.get("forwarder_pid", 0))
         self.events_missing = options.get("events_missing", "")
@@ -100,6 +102,8 @@ class Recorder:
     def run(self) -> int:
         """Record, seal, and return the exit code."""
         os.set_inheritable(self.lock_fd, False)
+        if self.analysis_fd >= 0:
+            os.set_inheritable(self.analysis_fd, False)
         _take_name()
         raise_limit()  # the command was forked before: its limit is its own
         self._listen()
@@ -140,6 +144,8 @@ class Recorder:
         if trouble is None:
             self._finish_journal(journal, ended_boottime_ns, ended_at_us)
         sealed = self._seal()
+        if sealed and self.analysis_fd >= 0:
+            self._wait_for_report()
         if self.child:
             return self._command_code()
         return EXIT_UNUSABLE if trouble is not None or not sealed else EXIT_OK
@@ -427,6 +433,14 @@ class Recorder:
         if not self.quiet:
             self._say_where()
         return True
+
+    def _wait_for_report(self) -> None:
+        """Tell the analysis that the session is sealed, and wait until it has written its report."""
+        try:
+            os.write(self.analysis_fd, b"s")
+            select.select([self.analysis_fd], [], [], _LONGEST_REPORT_S)
+        except OSError:
+            pass  # it is gone; what it found so far is in its file
 
     def _copy(self) -> None:
         """Seal what there is so far beside the session (NAME-1.parquet, …) and go on recording."""

@@ -86,7 +86,7 @@ class Recording:
         needed = None if columns is None else {*columns, *rates.inputs}
         for block in self._source.blocks(needed):
             derived = rates.add(block)
-            yield derived if columns is None else _only(derived, columns)
+            yield derived if columns is None else only(derived, columns)
 
     def table(self, columns: Collection[str] | None = None) -> pa.Table:
         """The columns asked for (all by default) as an Arrow table.
@@ -139,6 +139,7 @@ def open_recording(path: Path) -> Recording:
     return Recording(open_source(path))
 
 
-def _only(block: Block, columns: Collection[str]) -> Block:
+def only(block: Block, columns: Collection[str]) -> Block:
+    """The block with the columns asked for and no other."""
     kept = {name: column for name, column in block.columns.items() if name in columns}
     return replace(block, columns=kept)

@@ -1,0 +1,130 @@
+"""Findings as lines: for a person as they appear, and as JSON for files and other programs."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from perfkit.model.difference import Difference
+from perfkit.model.finding import DOWN, UP, Finding
+from perfkit.model.text import printable
+from perfkit.report import Page
+from perfkit.report.sheet import QUIET, Sheet, ink
+from perfkit.report.units import format_by_name
+
+SCHEMA = "1.0"
+"""Of the JSON; fields are only ever added."""
+
+_ARROWS = {UP: "↑", DOWN: "↓"}
+_STYLES = {"high": "bold red", "medium": "bold yellow", "low": "cyan", "info": "dim"}
+_CLOCK_WIDTH = 9
+
+
+def as_line(finding: Finding) -> str:
+    """One line of JSON without its end."""
+    return json.dumps(as_dict(finding), ensure_ascii=True, separators=(",", ":"))
+
+
+def as_dict(finding: Finding) -> dict[str, Any]:
+    """What JSON carries of a finding; numbers that JSON does not know are null."""
+    return {"id": finding.id, **_finite(asdict(finding))}
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def as_text(finding: Finding, page: Page) -> str:
+    """A line for a person, ended; the time is the session's when it became known."""
+    sheet = Sheet.of(page)
+    write(sheet, finding)
+    return ink(sheet.lines, page)
+
+
+def write(sheet: Sheet, finding: Finding) -> None:
+    """Add a finding's line to a sheet."""
+    state = "" if finding.end_ns is None else f"  (ended {clock(finding.end_ns)})"
+    sheet.line(
+        (f"{clock(finding.known_at_ns):>{_CLOCK_WIDTH}}  ", QUIET),
+        (f"{finding.severity:<6}  ", _STYLES.get(finding.severity, "")),
+        (f"{finding.kind.replace('_', ' ')}: ", ""),
+        (sentence(finding), ""),
+        (state, QUIET),
+    )
+
+
+def sentence(finding: Finding) -> str:
+    """What it says, with its figures in their units."""
+    name = finding.metric or ""
+    parts = []
+    if finding.value is not None:
+        shown = format_by_name(name, finding.value)
+        if finding.expected is not None:
+            shown += f" instead of {format_by_name(name, finding.expected)}"
+        parts.append(f"{shown}{_ARROWS.get(finding.direction, '')}")
+    if finding.end_ns is None and finding.onset_ns < finding.known_at_ns:
+        parts.append(f"since {clock(finding.onset_ns)}")
+    if finding.probability is not None:
+        parts.append(f"p {finding.probability:.2g}")
+    return printable(finding.text) + (f" ({', '.join(parts)})" if parts else "")
+
+
+def clock(t_ns: int) -> str:
+    """Session time as `M:SS.s` or `H:MM:SS`."""
+    tenths = round(t_ns / 1e8)
+    minutes, tenths = divmod(tenths, 600)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours}:{minutes:02d}:{tenths // 10:02d}"
+    return f"{minutes}:{tenths // 10:02d}.{tenths % 10}"
+
+
+def differences_as_text(differences: Sequence[Difference], page: Page) -> str:
+    """What another setting changed, a line each; a sentence if nothing."""
+    sheet = Sheet.of(page)
+    if not differences:
+        sheet.line(("The changed settings raise the same findings at the same times.", ""))
+    for one in differences:
+        finding = one.after or one.before
+        if finding is None:
+            continue
+        shift = ""
+        if one.before is not None and one.after is not None:
+            seconds = abs(one.after.known_at_ns - one.before.known_at_ns) / 1e9
+            shift = f" by {seconds:.1f} s"
+        sheet.line(
+            (f"{one.kind + shift:<18}  ", "bold"),
+            (f"{clock(finding.known_at_ns):>{_CLOCK_WIDTH}}  ", QUIET),
+            (f"{finding.severity:<6}  ", _STYLES.get(finding.severity, "")),
+            (f"{finding.kind.replace('_', ' ')}: {sentence(finding)}", ""),
+        )
+    return ink(sheet.lines, page)
+
+
+def as_json(
+    source: str, findings: Iterable[Finding], differences: Sequence[Difference] | None
+) -> str:
+    """Everything of one replay as JSON; differences are null where nothing was changed."""
+    said: dict[str, Any] = {
+        "schema": SCHEMA,
+        "source": source,
+        "findings": [as_dict(one) for one in findings],
+        "differences": None,
+    }
+    if differences is not None:
+        said["differences"] = [
+            {
+                "kind": one.kind,
+                "before": None if one.before is None else as_dict(one.before),
+                "after": None if one.after is None else as_dict(one.after),
+            }
+            for one in differences
+        ]
+    return json.dumps(said, ensure_ascii=True, indent=1) + "\n"

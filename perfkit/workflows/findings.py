@@ -1,0 +1,44 @@
+"""Findings of a recording: joins whatever it is stored in with the pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+
+import numpy as np
+
+from perfkit.analysis.pipeline import Pipeline, Settings
+from perfkit.model.block import Block
+from perfkit.model.finding import Finding
+from perfkit.workflows.source import Recording
+
+
+def findings(
+    recording: Recording,
+    settings: Settings | None = None,
+    stages: Collection[str] | None = None,
+    from_ns: int | None = None,
+    to_ns: int | None = None,
+) -> Iterator[Finding]:
+    """What the pipeline says of a recording, in order, as soon as each thing is known.
+
+    stages: whose findings are asked for, all by default. from_ns, to_ns: the part of the session
+    to look at, [from_ns, to_ns) on its clock.
+    Raises UnusableInput where the source turns out to be damaged.
+    """
+    pipeline = Pipeline(recording.metrics, recording.session.interval_ns, settings, stages)
+    for block in within(recording.blocks(pipeline.inputs), from_ns, to_ns):
+        yield from pipeline.add(block)
+    yield from pipeline.finish()
+
+
+def within(blocks: Iterable[Block], from_ns: int | None, to_ns: int | None) -> Iterator[Block]:
+    """The ticks of [from_ns, to_ns); None is the beginning or the end."""
+    for block in blocks:
+        first = 0 if from_ns is None else int(np.searchsorted(block.t_ns, from_ns))
+        last = len(block) if to_ns is None else int(np.searchsorted(block.t_ns, to_ns))
+        if first == 0 and last == len(block):
+            yield block
+        elif first < last:
+            yield block[first:last]
+        if last < len(block):
+            return
