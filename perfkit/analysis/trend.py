@@ -44,6 +44,7 @@ class TrendStage:
         """watched: metrics to judge. length_ns: of a period."""
         self.inputs: frozenset[str] = frozenset(one.column for one in watched)
         self._watched = tuple(watched)
+        self._causes = {one.metric: one.cause or one.metric for one in watched}
         self._length_ns = length_ns
         self._window = max(round(WINDOW_NS / length_ns), WINDOW_PERIODS)
         self._step = max(round(STEP_NS / length_ns), STEP_PERIODS)
@@ -196,7 +197,7 @@ class TrendStage:
         return Finding(
             stage=self.name,
             kind=kind,
-            cause=trend.metric,
+            cause=self._causes[trend.metric],
             metric=trend.metric,
             known_at_ns=trend.until_ns,
             onset_ns=onset_ns,
