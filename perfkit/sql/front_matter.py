@@ -34,6 +34,8 @@ PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 _ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
+EVENTS = "events"
+_EVENT_NEED = re.compile(r"events(?::(?P<types>\w+(?:\|\w+)*))?")
 _LINE = re.compile(r"--(?P<indent>\s*)(?P<text>.*)")
 _KEY = re.compile(r"(?P<key>[a-z]+):(?:\s+(?P<value>.*))?")
 
@@ -44,7 +46,8 @@ class Rule:
 
     id: kebab case, unique. severity: unless a row has its own in a column `severity`.
     cause: a key on which reports merge what several rules say of one thing.
-    needs: columns of `ticks` without which the rule does not apply.
+    needs: columns of `ticks` without which the rule does not apply; also `events` (any at all),
+    `events:a|b` (of type a or b).
     messages: the first whose figures are all known is used, else the last.
     recommendations: one that names a figure that is not known is left out.
     meaning: what it looks for and why its bounds are where they are, for people who read rules.
@@ -61,6 +64,14 @@ class Rule:
     sql: str
     meaning: str = ""
     source: str = ""
+
+
+def needed_types(need: str) -> tuple[str, ...] | None:
+    """The types of which `events:a|b` needs an event; () for `events`; None for a column."""
+    found = _EVENT_NEED.fullmatch(need)
+    if found is None:
+        return None
+    return tuple(found["types"].split("|")) if found["types"] else ()
 
 
 def parse_rule(text: str, file: str) -> Rule:
@@ -145,8 +156,10 @@ def _check(file: str, line: int, key: str, value: str) -> None:
         raise _wrong(file, line, f"a severity is one of {', '.join(SEVERITIES)}")
     if key == "needs":
         for name in _names(value):
-            if not _NAME.fullmatch(name):
-                raise _wrong(file, line, f"`{printable(name, 40)}` is no name of a column")
+            if not (_NAME.fullmatch(name) or _EVENT_NEED.fullmatch(name)):
+                raise _wrong(
+                    file, line, f"`{printable(name, 40)}` is no name of a column, nor events:TYPE"
+                )
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from perfkit.errors import UnusableInput
 from perfkit.model.insight import SEVERITIES, Insight, NotApplicable, RuleFailed, RuleOutcome
 from perfkit.model.text import printable
 from perfkit.sql.engine import Database, QueryResult
-from perfkit.sql.front_matter import PLACEHOLDER, Rule, parse_rule
+from perfkit.sql.front_matter import EVENTS, PLACEHOLDER, Rule, needed_types, parse_rule
 from perfkit.sql.mentions import mentions
 from perfkit.sql.views import AGE, LAST, quoted
 
@@ -24,6 +24,9 @@ MOST_INSIGHTS = 20
 """A rule that has more to say than this has not been thought through."""
 
 _LARGEST_FILE_BYTES = 64 << 10
+_SAID_TYPES = """
+SELECT DISTINCT type FROM events WHERE NOT starts_with(type, 'perfkit.') OR type = 'perfkit.other'
+"""
 _STATISTICS = ("_mean", "_min", "_max", "_last", "_count")
 
 Evidence = Mapping[str, float | int | str | None]
@@ -71,7 +74,9 @@ def run_rules(
     rules = tuple(rules)
     asked = [rule for rule in rules if isinstance(rule, Rule)]
     there = frozenset(database.columns("ticks"))
-    needs = {rule.id: _needs(rule, known_metrics, there) for rule in asked}
+    speaks = any(needed_types(need) is not None for rule in asked for need in rule.needs)
+    said = said_types(database) if speaks else set()
+    needs = {rule.id: _unsaid(rule, said) or _needs(rule, known_metrics, there) for rule in asked}
     counted = _count_query({name for names in needs.values() for name in names} & there)
     # Loaded once for all of them; what a session lacks altogether is not asked for.
     database.prepare([counted, *(rule.sql for rule in asked if there.issuperset(needs[rule.id]))])
@@ -129,6 +134,19 @@ def _read(path: Path) -> str:
         raise UnusableInput(f"{name}, line {line}: not UTF-8 text") from None
 
 
+def said_types(database: Database) -> set[str]:
+    """The types of what the application said; what perfkit says of itself is none of it."""
+    return {type for (type,) in database.query(_SAID_TYPES).rows}
+
+
+def _unsaid(rule: Rule, said: Collection[str]) -> tuple[str, ...]:
+    """The events that the rule needs and nobody sent; its query is not even looked at then."""
+    types = {need: needed for need in rule.needs if (needed := needed_types(need)) is not None}
+    if types and not said:
+        return (EVENTS,)
+    return tuple(need for need, needed in types.items() if needed and not {*needed} & {*said})
+
+
 def _needs(rule: Rule, known_metrics: Collection[str], there: Collection[str]) -> tuple[str, ...]:
     """What the rule says it needs, and what it names that this session's version did not have."""
     unknown_here = {name for name in known_metrics if name not in there}
@@ -138,7 +156,8 @@ def _needs(rule: Rule, known_metrics: Collection[str], there: Collection[str]) -
         for metric in _metrics_behind(name)
         if metric in unknown_here
     }
-    return tuple(dict.fromkeys((*rule.needs, *sorted(named))))
+    columns = (need for need in rule.needs if needed_types(need) is None)
+    return tuple(dict.fromkeys((*columns, *sorted(named))))
 
 
 def _metrics_behind(name: str) -> tuple[str, ...]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,36 +16,81 @@ from perfkit.model.block import Block, Column
 from perfkit.model.insight import RuleOutcome
 from perfkit.model.metric import CLOCK, RECORDER, SLOW, SYSTEM, TICK, Metric
 from perfkit.model.text import printable
+from perfkit.model.thresholds import Thresholds
 from perfkit.report.units import format_by_name
 from perfkit.sampling.metrics import RAW_METRICS
-from perfkit.sql.rulebook import load_rules, run_rules
+from perfkit.sql.rulebook import load_rules, run_rules, said_types
+from perfkit.workflows.rule_tables import slow_exposures_table, threshold_table
 from perfkit.workflows.source import Recording
 
 if TYPE_CHECKING:
     from perfkit.sql.engine import Database
 
 _END = Metric("end_ns", "ns", CLOCK, TICK, RECORDER, "end of the period on the session's clock")
+ENOUGH_EVENTS = 20
+"""A figure made of fewer events is no measure of a session."""
+
+_MEASURES = """
+SELECT frames_count, frames_per_s, operations_count, latency_ms, lookups_count, hit_ratio
+FROM event_measures
+"""
 _PERIOD_COLUMNS = ("t_ns", "end_ns", "period", "ticks_count")
 
 
-def insights(recording: Recording, rules_dir: Path | None = None) -> list[RuleOutcome]:
-    """What every rule says of the recording, in the order of the rules.
+@dataclass(frozen=True)
+class Examined:
+    """What the rules said, in their order, and the session-wide figures of the score."""
 
-    rules_dir: a folder of rules beside perfkit's own.
+    outcomes: list[RuleOutcome]
+    measures: Mapping[str, float | None]
+
+
+def insights(
+    recording: Recording,
+    rules_dir: Path | None = None,
+    thresholds: Thresholds | None = None,
+) -> list[RuleOutcome]:
+    """What every rule says of the recording; see `examine`."""
+    return examine(recording, rules_dir, thresholds).outcomes
+
+
+def examine(
+    recording: Recording,
+    rules_dir: Path | None = None,
+    thresholds: Thresholds | None = None,
+) -> Examined:
+    """What every rule says of the recording, and what its events measure.
+
+    rules_dir: a folder of rules beside perfkit's own. thresholds: the default ones by default.
     Raises UnusableInput if the folder or the recording cannot be read; a rule that is wrong is a
     RuleFailed among the others.
     """
     rules = load_rules(rules_dir)
     known = {metric.name for metric in (*RAW_METRICS, *DERIVED_METRICS)}
     given = {"session": shlex.quote(printable(str(recording.path)))}
-    views = database(recording)
+    views = database(recording, thresholds)
     try:
-        return run_rules(views, rules, known, format_by_name, given)
+        outcomes = run_rules(views, rules, known, format_by_name, given)
+        return Examined(outcomes, event_measures(views))
     finally:
         views.close()
 
 
-def database(recording: Recording) -> Database:
+def event_measures(views: Database) -> dict[str, float | None]:
+    """Session-wide figures of what the application said, None where that is too little to judge.
+
+    fps: frames a second, pauses left out. latency_ms: mean duration of operations.
+    cache_hit_ratio: of all lookups.
+    """
+    figures: dict[str, float | None] = dict.fromkeys(("fps", "latency_ms", "cache_hit_ratio"))
+    if said_types(views):
+        (row,) = views.query(_MEASURES).rows
+        for name, count, figure in zip(figures, row[::2], row[1::2], strict=True):
+            figures[name] = figure if count >= ENOUGH_EVENTS else None
+    return figures
+
+
+def database(recording: Recording, thresholds: Thresholds | None = None) -> Database:
     """The views over a recording; nothing is read or computed before a query names it."""
     from perfkit.sql.engine import Database, Table
     from perfkit.sql.event_views import EVENT_TYPES
@@ -66,6 +112,8 @@ def database(recording: Recording) -> Database:
             ),
             "session": Table(SESSION_COLUMNS, session),
             "events": Table(tuple(EVENT_TYPES), recording.events),
+            "thresholds": threshold_table(thresholds or Thresholds()),
+            "slow_exposures": slow_exposures_table(recording),
         }
     )
 
@@ -80,6 +128,9 @@ def _periods(recording: Recording) -> Any:
         for metric in metrics
         for statistic in PERIOD_STATISTICS
     }
+    made = {metric.name: metric for metric in metrics if metric.name in said}
+    if made:
+        columns |= {EVENTS_COUNT.name: EVENTS_COUNT, **made}
 
     length_ns = period_length_ns(recording.session.interval_ns)
 
