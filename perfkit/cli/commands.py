@@ -17,9 +17,11 @@ from perfkit.cli import (
     gate,
     history,
     info,
+    lab,
     query,
     record,
     recover,
+    replay,
 )
 from perfkit.cli.json_option import JsonCommand
 
@@ -31,6 +33,7 @@ _COMMAND_WORDS: dict[str, Any] = {"allow_interspersed_args": False}
 COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
     ("record", record.record),
     ("analyze", analyze.analyze),
+    ("replay", replay.replay),
     ("query", query.query),
     ("info", info.info),
     ("events", events.events),
@@ -43,10 +46,16 @@ COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
     ("history add", history.add),
     ("history show", history.show),
     ("history check", history.check),
+    ("lab list", lab.list_),
+    ("lab run", lab.run),
+    ("lab run-all", lab.run_all),
 )
 
 
-GROUPS = {"history": "Keep results per commit, see what changed when, gate on it."}
+GROUPS = {
+    "history": "Keep results per commit, see what changed when, gate on it.",
+    "lab": "Record small programs whose faults are known, with the truth beside each.",
+}
 """What the first word of a command of two words is for."""
 
 
