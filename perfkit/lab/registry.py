@@ -87,7 +87,31 @@ FAULTS = (
     _fault("throttling", "latency_ms_mean", "less CPU: a cgroup's quota, or stopped at a duty cycle", quota=True),
 )  # fmt: skip
 
-PROGRAMS: tuple[Program, ...] = (*FAULTS,)
+
+def _clean(name: str, metrics: str, summary: str) -> Program:
+    return Program(name, CLEAN, name, summary, tuple(metrics.split()))
+
+
+CLEAN_LOADS = (
+    _clean("bursty_load", "throughput_per_s", "callers come in crowds"),
+    _clean(
+        "periodic_load", "throughput_per_s cpu_percent rss_bytes", "load in a period, which is told"
+    ),
+    _clean("warm_up", "rss_bytes cache_hit_ratio", "starts cold, then stays"),
+    _clean("gc_sawtooth", "rss_bytes", "garbage is collected now and then"),
+    _clean("wandering_load", "throughput_per_s cpu_percent", "load drifts over minutes"),
+    _clean("batch_phases", "cpu_percent rss_bytes", "reads, computes, writes, over and over"),
+    _clean("quiet_daemon", "cpu_percent", "mostly has nothing to do"),
+    _clean("connection_churn", "fds_count", "clients come and stay for a while"),
+    _clean("log_rotation", "write_call_bytes_per_s", "a log is written, moved and compressed"),
+    _clean("cron_jobs", "processes_count", "a few short jobs every half minute"),
+    _clean("frame_loop", "fps", "sixty frames a second, some of them slow"),
+    _clean("worker_pool", "queue_ms_p95", "tasks wait for each other now and then"),
+    _clean("elastic_threads", "threads_count", "threads come and go with the load"),
+    _clean("expiring_cache", "cache_hit_ratio", "all entries run out at once, in a period"),
+)
+
+PROGRAMS: tuple[Program, ...] = (*FAULTS, *CLEAN_LOADS)
 """In the order of `perfkit lab list`."""
 
 
