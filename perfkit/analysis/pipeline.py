@@ -6,31 +6,48 @@ Every stage in its order, fed with the same periods; which stages there are is t
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from perfkit.analysis.periods import Periods
+from perfkit.analysis.alerts import AlertStage, limits
+from perfkit.analysis.baseline import BaselineStage
+from perfkit.analysis.periods import PERIOD_STATISTICS, Periods, period_length_ns
 from perfkit.analysis.stage import Stage
 from perfkit.analysis.trend import TrendStage
 from perfkit.analysis.watched import MOST_WATCHED, Watched, watched
+from perfkit.model.baseline import Baseline
 from perfkit.model.block import Block
 from perfkit.model.finding import Finding
 from perfkit.model.metric import Metric
+from perfkit.model.thresholds import Thresholds
 
 
 @dataclass(frozen=True)
 class Settings:
     """What a user may choose of the analysis.
 
-    most_watched: metrics under watch at most.
+    most_watched: metrics under watch at most. thresholds: what alerts hold to. baseline:
+    what was learned of earlier sessions; None has the session's own start serve. detector: name of
+    the one that looks for anomalies.
     """
 
     most_watched: int = MOST_WATCHED
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    baseline: Baseline | None = None
+    detector: str = "default"
 
 
 Make = Callable[[Sequence[Watched], int, Settings], Stage]
 
 STAGES: tuple[tuple[str, Make], ...] = (
     ("trend", lambda watched, length_ns, _settings: TrendStage(watched, length_ns)),
+    (
+        "baseline",
+        lambda watched, length_ns, settings: BaselineStage(watched, length_ns, settings.baseline),
+    ),
+    (
+        "alert",
+        lambda _watched, length_ns, settings: AlertStage(limits(settings.thresholds), length_ns),
+    ),
 )
 """Name and maker of every stage, in the order in which they run: each sees what those before it said."""
 
@@ -52,15 +69,16 @@ class Pipeline:
         those before the last of them run too, since it may build on what they say."""
         settings = settings or Settings()
         under_watch = watched({metric.name for metric in metrics}, settings.most_watched)
-        columns = {one.metric for one in under_watch}
-        self._periods = Periods(
-            [metric for metric in metrics if metric.name in columns], interval_ns
-        )
         names = [name for name, _ in STAGES]
         self._wanted = frozenset(names if wanted is None else wanted)
-        last = max((names.index(name) for name in self._wanted), default=-1)
-        length_ns = self._periods.length_ns
+        last = max((names.index(name) for name in self._wanted if name in names), default=-1)
+        length_ns = period_length_ns(interval_ns)
         self._stages = [make(under_watch, length_ns, settings) for _, make in STAGES[: last + 1]]
+        columns = frozenset().union(*(stage.inputs for stage in self._stages))
+        self._periods = Periods(
+            [metric for metric in metrics if not columns.isdisjoint(_columns(metric.name))],
+            interval_ns,
+        )
         self.inputs: frozenset[str] = self._periods.inputs
 
     def add(self, block: Block) -> list[Finding]:
@@ -85,3 +103,8 @@ class Pipeline:
 
 def _order(finding: Finding) -> tuple[int, str, str, str, int]:
     return finding.order
+
+
+def _columns(name: str) -> list[str]:
+    """The columns of periods that a metric may give."""
+    return [name, *(f"{name}_{statistic}" for statistic in PERIOD_STATISTICS)]

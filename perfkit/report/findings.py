@@ -10,6 +10,7 @@ from typing import Any
 
 from perfkit.model.difference import Difference
 from perfkit.model.finding import DOWN, UP, Finding
+from perfkit.model.insight import Insight
 from perfkit.model.text import printable
 from perfkit.report import Page
 from perfkit.report.sheet import QUIET, Sheet, ink
@@ -86,11 +87,34 @@ def clock(t_ns: int) -> str:
     return f"{minutes}:{tenths // 10:02d}.{tenths % 10}"
 
 
-def differences_as_text(differences: Sequence[Difference], page: Page) -> str:
-    """What another setting changed, a line each; a sentence if nothing."""
+def insight_as_text(insight: Insight, page: Page) -> str:
+    """A line for a person, ended, on an insight of the last minute."""
     sheet = Sheet.of(page)
-    if not differences:
-        sheet.line(("The changed settings raise the same findings at the same times.", ""))
+    _write_insight(sheet, "insight", insight)
+    return ink(sheet.lines, page)
+
+
+def _write_insight(sheet: Sheet, what: str, insight: Insight) -> None:
+    sheet.line(
+        (f"{what:>{_CLOCK_WIDTH}}  ", QUIET),
+        (f"{insight.severity:<6}  ", _STYLES.get(insight.severity, "")),
+        (f"{printable(insight.title)}: {printable(insight.message)}", ""),
+    )
+
+
+def differences_as_text(
+    differences: Sequence[Difference],
+    raised: Sequence[Insight],
+    missed: Sequence[Insight],
+    page: Page,
+) -> str:
+    """What other settings changed, a line each; a sentence if nothing.
+
+    raised, missed: insights that are there with them only, or without them only.
+    """
+    sheet = Sheet.of(page)
+    if not (differences or raised or missed):
+        sheet.line(("the same findings at the same times, and the same insights", ""))
     for one in differences:
         finding = one.after or one.before
         if finding is None:
@@ -105,11 +129,18 @@ def differences_as_text(differences: Sequence[Difference], page: Page) -> str:
             (f"{finding.severity:<6}  ", _STYLES.get(finding.severity, "")),
             (f"{finding.kind.replace('_', ' ')}: {sentence(finding)}", ""),
         )
+    for what, insights in (("raised", raised), ("missed", missed)):
+        for insight in insights:
+            _write_insight(sheet, what, insight)
     return ink(sheet.lines, page)
 
 
 def as_json(
-    source: str, findings: Iterable[Finding], differences: Sequence[Difference] | None
+    source: str,
+    findings: Iterable[Finding],
+    differences: Sequence[Difference] | None,
+    raised: Sequence[Insight] = (),
+    missed: Sequence[Insight] = (),
 ) -> str:
     """Everything of one replay as JSON; differences are null where nothing was changed."""
     said: dict[str, Any] = {
@@ -127,4 +158,6 @@ def as_json(
             }
             for one in differences
         ]
+        said["insights_raised"] = [_finite(asdict(one)) for one in raised]
+        said["insights_missed"] = [_finite(asdict(one)) for one in missed]
     return json.dumps(said, ensure_ascii=True, indent=1) + "\n"

@@ -22,6 +22,7 @@ from perfkit.model.insight import Insight
 from perfkit.model.text import printable
 from perfkit.session.follow import Follower
 from perfkit.workflows.findings_file import findings_path, written
+from perfkit.workflows.pipeline_settings import pipeline_settings
 from perfkit.workflows.window import Window
 
 RULES_EVERY_NS = 30_000_000_000
@@ -101,7 +102,10 @@ def main() -> None:
     os.nice(_NICENESS)
     with socket.socket(fileno=descriptor) as recorder:
         try:
-            found = {one.id for one in written(followed(session), findings_path(session))}
+            found = {
+                one.id
+                for one in written(followed(session, pipeline_settings()), findings_path(session))
+            }
             if recorder.recv(1) == _SEALED:
                 said = _report(session, len(found))
                 if not quiet:

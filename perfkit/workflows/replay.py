@@ -1,8 +1,9 @@
-"""`perfkit replay`: a session through the pipeline again, and what other settings would change."""
+"""`perfkit replay`: a session through the analysis again, and what other settings would change."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from perfkit.analysis.differences import differences
@@ -10,30 +11,56 @@ from perfkit.analysis.pipeline import Settings
 from perfkit.errors import UsageError
 from perfkit.model.difference import Difference
 from perfkit.model.finding import Finding
+from perfkit.model.insight import Insight
 from perfkit.workflows.findings import findings
+from perfkit.workflows.insights import insights
+from perfkit.workflows.pipeline_settings import pipeline_settings
+from perfkit.workflows.record import parse_duration
 from perfkit.workflows.source import open_recording
 
 
-class Replay:
-    """One session replayed.
+@dataclass(frozen=True)
+class Changes:
+    """What a replay does otherwise than usual.
 
-    changed: whether its settings are others than the usual ones.
+    overrides: of settings, `KEY=VALUE`. detector: name of the one that looks for anomalies.
+    baseline: file of a learnt one. rules: a folder of rules beside perfkit's own.
+    """
+
+    overrides: tuple[str, ...] = ()
+    detector: str | None = None
+    baseline: Path | None = None
+    rules: Path | None = None
+
+    def settings(self) -> Settings:
+        """The pipeline's settings. Raises UsageError or UnusableInput if they are not usable."""
+        return pipeline_settings(self.overrides, self.detector, self.baseline)
+
+
+class Replay:
+    """One session, replayed with changes.
+
+    changed: whether there are any, so that a difference can be told.
     """
 
     def __init__(
-        self, path: Path, settings: Settings, from_ns: int | None = None, to_ns: int | None = None
+        self, path: Path, changes: Changes, from_: str | None = None, to: str | None = None
     ) -> None:
-        """from_ns, to_ns: the part of the session to replay, on its own clock.
+        """from_, to: the part of the session, times on its own clock such as `30s`.
 
-        Raises UsageError for a part that is none, UnusableInput if path cannot be read.
+        Raises UsageError for a part that is none or for wrong settings, UnusableInput if path
+        cannot be read.
         """
-        if from_ns is not None and to_ns is not None and from_ns >= to_ns:
+        start = None if from_ is None else parse_duration(from_, "--from")
+        end = None if to is None else parse_duration(to, "--to")
+        if start is not None and end is not None and start >= end:
             raise UsageError("--from is not before --to: swap them or choose a longer part")
+        self._part = start, end
+        self._changes = changes
+        self._settings = changes.settings()
         self._recording = open_recording(path)
-        self._settings = settings
-        self._part = from_ns, to_ns
         self._found: list[Finding] = []
-        self.changed: bool = settings != Settings()
+        self.changed: bool = changes != Changes()
 
     def findings(self) -> Iterator[Finding]:
         """What is found, as it becomes known on the session's clock."""
@@ -43,5 +70,21 @@ class Replay:
             yield one
 
     def differences(self) -> list[Difference]:
-        """What the settings changed, after `findings` has come to its end."""
-        return differences(findings(self._recording, None, None, *self._part), self._found)
+        """What the changes change of the findings, once `findings` has come to its end."""
+        usual = findings(self._recording, Changes().settings(), None, *self._part)
+        return differences(usual, self._found)
+
+    def insights(self) -> tuple[list[Insight], list[Insight]]:
+        """Insights over the whole session that the changes raise, and those that they take away."""
+        now = self._insights(self._changes)
+        usual = self._insights(Changes())
+        return _without(now, usual), _without(usual, now)
+
+    def _insights(self, changes: Changes) -> list[Insight]:
+        said = insights(self._recording, changes.rules, changes.settings().thresholds)
+        return [one for one in said if isinstance(one, Insight)]
+
+
+def _without(some: Sequence[Insight], others: Sequence[Insight]) -> list[Insight]:
+    known = {(one.rule, one.severity) for one in others}
+    return [one for one in some if (one.rule, one.severity) not in known]
