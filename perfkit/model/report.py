@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from perfkit.model.finding import Finding
 from perfkit.model.insight import Insight, NotApplicable, RuleFailed
 from perfkit.model.metric import Metric
 from perfkit.model.session import Session
@@ -92,7 +93,7 @@ class Report:
 
     source: the path it was read from; source_kind: `session`, `live journal` or
     `orphaned journal`. cannot_tell: sentences on what this session is too short or too
-    empty to say.
+    empty to say. findings: what the stages of the analysis said, each as it stood last.
     """
 
     source: str
@@ -105,3 +106,4 @@ class Report:
     failed_rules: tuple[RuleFailed, ...]
     verdict: Verdict
     cannot_tell: tuple[str, ...]
+    findings: tuple[Finding, ...] = ()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from perfkit.model.finding import Finding as StageFinding
 from perfkit.model.insight import SEVERITIES, Insight
 from perfkit.model.metric import CGROUP, CLOCK, COUNTER, MACHINE, RECORDER, SLOW, SYSTEM, TARGET
 from perfkit.model.report import Hole, MetricSummary, Monitoring, Report
@@ -386,3 +387,31 @@ def rule_sentences(report: Report) -> list[str]:
         for one in report.failed_rules
     ]
     return sentences
+
+
+STAGE_TITLES = {
+    "alert": "Alerts",
+    "anomaly": "Anomalies",
+    "forecast": "Forecasts",
+    "pattern": "Patterns",
+    "trend": "Trends",
+    "baseline": "Against the baseline",
+}
+"""Stages whose findings a report shows, in its order."""
+
+
+def findings_by_stage(report: Report) -> list[tuple[str, list[StageFinding]]]:
+    """(title, findings) of every stage that said something worth showing.
+
+    Remarks of stages other than `pattern` are left to JSON and `perfkit replay --all`.
+    """
+    found = []
+    for stage, title in STAGE_TITLES.items():
+        said = [
+            one
+            for one in report.findings
+            if one.stage == stage and (stage == "pattern" or one.severity != "info")
+        ]
+        if said:
+            found.append((title, said))
+    return found

@@ -19,8 +19,10 @@ from perfkit.model.session import Session
 from perfkit.model.text import printable
 from perfkit.report import Page
 from perfkit.report.facts import findings
+from perfkit.report.findings import as_dict
 
-SCHEMA_VERSION = "1.2"
+SCHEMA_VERSION = "1.3"
+# 1.3: the findings of the stages: baseline, trend, patterns, anomalies, alerts
 # 1.2: monitoring.ticks_damaged, holes of kind "damaged", session.duration_s where it was cut off
 # 1.1: monitoring.ticks_dropped
 # 1.0: the first. A key that is added raises the second number, a changed meaning the first.
@@ -69,8 +71,8 @@ def report_object(report: Report) -> dict[str, Any]:
         "monitoring": _monitoring(report.monitoring),
         "performance": {
             "current": {one.metric.name: _summary(one) for one in report.summaries},
-            "baseline": None,
-            "trend": None,
+            "baseline": _said(report, "baseline"),
+            "trend": _said(report, "trend"),
             "score": report.verdict.score,
             "status": report.verdict.status,
             "reason": report.verdict.reason,
@@ -92,9 +94,9 @@ def report_object(report: Report) -> dict[str, Any]:
                 for finding in findings(report.insights)
                 for insight in (finding.lead, *finding.also)
             ],
-            "patterns": None,
-            "anomalies": None,
-            "alerts": None,
+            "patterns": _said(report, "pattern"),
+            "anomalies": _said(report, "anomaly"),
+            "alerts": _said(report, "alert"),
         },
         "optimization": {
             "last": None,
@@ -104,6 +106,11 @@ def report_object(report: Report) -> dict[str, Any]:
         },
         "accuracy": None,
     }
+
+
+def _said(report: Report, stage: str) -> list[dict[str, Any]]:
+    """The findings of one stage, each as it stood last."""
+    return [as_dict(one) for one in report.findings if one.stage == stage]
 
 
 def session_object(session: Session) -> dict[str, Any]:

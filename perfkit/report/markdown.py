@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from perfkit.model.finding import Finding as StageFinding
 from perfkit.model.report import Report
 from perfkit.model.text import printable
 from perfkit.report import Page
@@ -20,6 +21,7 @@ from perfkit.report.facts import (
     cost_sentence,
     evidence,
     findings,
+    findings_by_stage,
     hole_sentences,
     metric_groups,
     rule_sentences,
@@ -28,6 +30,7 @@ from perfkit.report.facts import (
     unknown_sentences,
     verdict_words,
 )
+from perfkit.report.findings import clock, sentence
 from perfkit.report.sparkline import sparkline
 from perfkit.report.units import UNKNOWN
 
@@ -74,6 +77,8 @@ def _sections(report: Report) -> list[str]:
     ]
     found = findings(report.insights)
     sections += [_finding(finding) for finding in found] or ["No rule found anything to say."]
+    for title, said in findings_by_stage(report):
+        sections += [f"### {title}", _bullets(_stage_finding(one) for one in said)]
     metrics = [text for group in metric_groups(report) for text in _metrics(group)]
     if metrics:
         sections += ["<details>\n<summary>Metrics</summary>", *metrics, "</details>"]
@@ -110,6 +115,13 @@ def _finding(finding: Finding) -> str:
     lines += [f"  - also ({prose(one.severity)}): {prose(one.message)}" for one in finding.also]
     lines += [f"  - **→** {prose(text)}" for text in finding.recommendations]
     return "\n".join(lines)
+
+
+def _stage_finding(finding: StageFinding) -> str:
+    mark = _SEVERITY_MARKS.get(finding.severity, "⚪")
+    ended = "" if finding.end_ns is None else f", ended {clock(finding.end_ns)}"
+    told = f"{mark} **{prose(finding.severity)}** {clock(finding.known_at_ns)}{ended}: "
+    return told + prose(f"{finding.kind.replace('_', ' ')}: {sentence(finding)}")
 
 
 def _metrics(group: MetricGroup) -> list[str]:

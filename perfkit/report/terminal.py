@@ -19,6 +19,7 @@ from perfkit.report.facts import (
     cost_sentence,
     evidence,
     findings,
+    findings_by_stage,
     hole_sentences,
     metric_groups,
     rule_sentences,
@@ -27,6 +28,7 @@ from perfkit.report.facts import (
     unknown_sentences,
     verdict_words,
 )
+from perfkit.report.findings import write as write_finding
 from perfkit.report.sheet import HEADING, QUIET, Sheet, ink
 from perfkit.report.sparkline import sparkline
 
@@ -69,6 +71,10 @@ def _write_report(sheet: Sheet, report: Report) -> None:
     for label, text in session_facts(report):
         sheet.paragraph(text, indent=11, head=(f"  {label}", QUIET))
     _write_findings(sheet, findings(report.insights))
+    for title, said in findings_by_stage(report):
+        sheet.heading(title)
+        for one in said:
+            write_finding(sheet, one)
     for group in metric_groups(report):
         _write_group(sheet, group)
     sheet.heading("What the recording cost")

@@ -12,11 +12,13 @@ from perfkit.analysis.score import unless_too_short, verdict
 from perfkit.analysis.summary import Summaries
 from perfkit.errors import UnusableInput
 from perfkit.model.block import Block
+from perfkit.model.finding import latest
 from perfkit.model.insight import SEVERITIES, Insight, NotApplicable, RuleFailed
 from perfkit.model.metric import RECORDER
 from perfkit.model.report import MetricSummary, Monitoring, Report, Verdict
 from perfkit.report.units import format_value
 from perfkit.session.reader import expand
+from perfkit.workflows.findings import findings
 from perfkit.workflows.insights import insights
 from perfkit.workflows.source import Recording, open_recording
 
@@ -76,6 +78,7 @@ def analyze(path: Path, rules_dir: Path | None = None) -> Report:
         failed_rules=tuple(one for one in outcomes if isinstance(one, RuleFailed)),
         verdict=_verdict(summarised, found, own),
         cannot_tell=(*_cannot_tell(recording, own, summarised), *_too_late(recording, found)),
+        findings=tuple(latest(findings(recording))),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from report_examples import EXAMPLES, empty_report, hostile_report, plain_report
@@ -66,10 +67,18 @@ def test_what_this_version_does_not_know_is_null():
     found = parsed(plain_report())
 
     assert found["accuracy"] is None
-    assert found["performance"]["baseline"] is None
-    assert found["performance"]["trend"] is None
-    assert [found["analysis"][key] for key in ("patterns", "anomalies", "alerts")] == [None] * 3
     assert [found["optimization"][key] for key in ("last", "predictions", "history")] == [None] * 3
+
+
+def test_findings_stand_with_their_stage():
+    """Each as an object; a stage that said nothing has an empty list."""
+    one = Finding("alert", "alert", "cpu", "cpu_percent", 100, 50, 90, None, "high", "up", 99.0)
+    found = parsed(replace(plain_report(), findings=(one,)))
+
+    (alert,) = found["analysis"]["alerts"]
+    assert (alert["id"], alert["metric"], alert["value"]) == (one.id, "cpu_percent", 99)
+    assert found["performance"]["trend"] == []
+    assert [found["analysis"][key] for key in ("patterns", "anomalies")] == [[], []]
 
 
 def test_a_metric_carries_its_unit_and_its_figures():
