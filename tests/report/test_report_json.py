@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from report_examples import EXAMPLES, empty_report, hostile_report, plain_report
 
+from perfkit.model.finding import Finding
 from perfkit.report import Page
 from perfkit.report.json import SCHEMA_VERSION, render
 
