@@ -376,7 +376,7 @@ class _Watch:
         return Finding(
             stage=BaselineStage.name,
             kind=KIND,
-            cause=self._watched.metric,
+            cause=self._watched.cause or self._watched.metric,
             metric=self._watched.metric,
             known_at_ns=now.known_at_ns,
             onset_ns=self.onset_ns,

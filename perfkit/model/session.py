@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+IMPORTED = "import"
+"""The mode of a session that was made of a foreign file: most of its facts are unknown."""
+
 DROPPED_NOTE = "older_ticks_dropped_count"
 """The note of a flight recorder: ticks that are not kept because they were too old."""
 
@@ -23,10 +26,11 @@ class Session:
 
     session_id: UUIDv7 text, so ids sort by start.
     target_name, command: as recorded, untrusted text; secrets redacted.
-    mode: `pid` (attached) or `command` (started by perfkit).
-    sampler: `linux` or `psutil`.
-    interval_ns: the interval asked for. interval_changes: (t_ns, interval_ns) of each change.
-    started_at_us, ended_at_us: wall clock, microseconds since 1970 UTC.
+    mode: `pid` (attached), `command` (started by perfkit) or IMPORTED.
+    sampler: `linux` or `psutil`; the format of an imported file.
+    interval_ns: the interval asked for; of an imported file the median time between its rows. interval_changes: (t_ns, interval_ns) of each change.
+    started_at_us, ended_at_us: wall clock, microseconds since 1970 UTC; 0 where a foreign file does
+    not say when.
     start_boottime_ns: CLOCK_BOOTTIME at t_ns = 0.
     duration_ns: from the start to the end of the recording, or to the last tick where it was cut
     off; None in a journal whose recorder did not come to write it.

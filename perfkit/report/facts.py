@@ -14,8 +14,8 @@ from typing import Any
 from perfkit.model.finding import Finding as StageFinding
 from perfkit.model.insight import SEVERITIES, Insight
 from perfkit.model.metric import CGROUP, CLOCK, COUNTER, MACHINE, RECORDER, SLOW, SYSTEM, TARGET
-from perfkit.model.report import Hole, MetricSummary, Monitoring, Report
-from perfkit.model.session import Session
+from perfkit.model.report import Hole, MetricSummary, Report
+from perfkit.model.session import IMPORTED, Session
 from perfkit.model.text import printable
 from perfkit.report.units import UNKNOWN, format_by_name, format_value
 
@@ -87,7 +87,9 @@ def target_title(report: Report) -> str:
     """Whom the session is about, in a few words."""
     session = report.session
     name = printable(session.target_name, 60) or "unnamed process"
-    return f"{name} (pid {session.target_pid})"
+    return (
+        f"{name} (imported)" if session.mode == IMPORTED else f"{name} (pid {session.target_pid})"
+    )
 
 
 def session_facts(report: Report) -> list[tuple[str, str]]:
@@ -111,8 +113,11 @@ def session_facts(report: Report) -> list[tuple[str, str]]:
         facts.append(("host", host))
     kind = "" if report.source_kind == "session" else f" ({report.source_kind})"
     facts.append(("file", printable(report.source, COMMAND_LIMIT) + kind))
-    version = printable(session.perfkit_version, 40)
-    facts.append(("recorder", f"perfkit {version}, {printable(session.sampler, 20)} sampler"))
+    version, sampler = printable(session.perfkit_version, 40), printable(session.sampler, 20)
+    if session.mode == IMPORTED:
+        facts.append(("imported", f"by perfkit {version} from a file in the format {sampler}"))
+    else:
+        facts.append(("recorder", f"perfkit {version}, {sampler} sampler"))
     return facts
 
 
@@ -130,6 +135,8 @@ def moment(microseconds: int | None) -> str:
 def _recorded(report: Report) -> str:
     session = report.session
     duration = format_value(report.monitoring.duration_ns, "ns")
+    if session.mode == IMPORTED:
+        return f"{moment(session.started_at_us or None)}, for {duration}"
     how = "started by perfkit" if session.mode == "command" else "attached to"
     if report.monitoring.ticks_dropped:
         count = report.monitoring.ticks_dropped
@@ -301,8 +308,11 @@ def _course(summary: MetricSummary, report: Report) -> tuple[float | None, ...]:
     return tuple(course)
 
 
-def cost_sentence(monitoring: Monitoring) -> str:
+def cost_sentence(report: Report) -> str:
     """What the recording cost, in words."""
+    monitoring = report.monitoring
+    if report.session.mode == IMPORTED and monitoring.cost_per_tick_ns is None:
+        return "Imported: the recorder's cost is unknown."
     if monitoring.ticks == 0:
         return "Nothing is known of the recorder's cost: there is no tick."
     share = (
@@ -321,8 +331,9 @@ def cost_sentence(monitoring: Monitoring) -> str:
     return sentence + "."
 
 
-def hole_sentences(monitoring: Monitoring) -> list[str]:
+def hole_sentences(report: Report) -> list[str]:
     """The holes of the recording, the sums first; one sentence says that there are none."""
+    monitoring = report.monitoring
     if not (
         monitoring.ticks_missed
         or monitoring.suspended_ns
@@ -330,6 +341,8 @@ def hole_sentences(monitoring: Monitoring) -> list[str]:
         or monitoring.ticks_damaged
         or monitoring.holes
     ):
+        if report.session.mode == IMPORTED:
+            return ["Imported: what is missing between its rows is unknown."]
         return ["None: no tick was missed and the machine never slept."] if monitoring.ticks else []
     sums = []
     if monitoring.ticks_missed:

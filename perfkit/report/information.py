@@ -70,7 +70,7 @@ def as_table(information: Information, page: Page) -> str:
                 ("interval changed", f"to {format_value(to_ns, 'ns')} at {format_value(at_ns, 'ns')}")
                 for at_ns, to_ns in session.interval_changes
             ),
-            ("started", moment(session.started_at_us)),
+            ("started", moment(session.started_at_us or None)),
             ("ended", moment(session.ended_at_us)),
             ("duration", format_value(session.duration_ns, "ns")),
             *(

@@ -10,19 +10,21 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from perfkit.model.insight import Insight
 from perfkit.model.report import MetricSummary, Monitoring, Report
-from perfkit.model.session import Session
+from perfkit.model.session import IMPORTED, Session
 from perfkit.model.text import printable
 from perfkit.report import Page
 from perfkit.report.facts import findings
 from perfkit.report.findings import as_dict
 
 SCHEMA_VERSION = "1.3"
-# 1.3: the findings of the stages: baseline, trend, patterns, anomalies, alerts
+# 1.3: the findings of the stages: baseline, trend, patterns, anomalies, alerts;
+#      optimization.ranked
 # 1.2: monitoring.ticks_damaged, holes of kind "damaged", session.duration_s where it was cut off
 # 1.1: monitoring.ticks_dropped
 # 1.0: the first. A key that is added raises the second number, a changed meaning the first.
@@ -68,7 +70,7 @@ def report_object(report: Report) -> dict[str, Any]:
     return {
         "schema_version": SCHEMA_VERSION,
         "session": _session(report),
-        "monitoring": _monitoring(report.monitoring),
+        "monitoring": _monitoring(report.monitoring, report.session),
         "performance": {
             "current": {one.metric.name: _summary(one) for one in report.summaries},
             "baseline": _said(report, "baseline"),
@@ -101,6 +103,7 @@ def report_object(report: Report) -> dict[str, Any]:
         "optimization": {
             "last": None,
             "recommendations": _recommendations(report),
+            "ranked": [asdict(one) for one in report.recommendations],
             "predictions": None,
             "history": None,
         },
@@ -128,7 +131,7 @@ def session_object(session: Session) -> dict[str, Any]:
             "exit_code": session.exit_code,
             "exit_signal": session.exit_signal,
         },
-        "started_at": iso_time(session.started_at_us),
+        "started_at": iso_time(session.started_at_us or None),
         "ended_at": iso_time(session.ended_at_us),
         "duration_s": _scaled(session.duration_ns, _NS_PER_S),
         "stop_reason": session.stop_reason,
@@ -162,7 +165,8 @@ def _session(report: Report) -> dict[str, Any]:
     }
 
 
-def _monitoring(monitoring: Monitoring) -> dict[str, Any]:
+def _monitoring(monitoring: Monitoring, session: Session) -> dict[str, Any]:
+    unknown = session.mode == IMPORTED and monitoring.cost_per_tick_ns is None
     return {
         "active": monitoring.active,
         "duration_s": monitoring.duration_ns / _NS_PER_S,
@@ -170,7 +174,7 @@ def _monitoring(monitoring: Monitoring) -> dict[str, Any]:
         "ticks_dropped": monitoring.ticks_dropped,
         "ticks_damaged": monitoring.ticks_damaged,
         "own_cost": {
-            "cpu_s": monitoring.cost_cpu_ns / _NS_PER_S,
+            "cpu_s": None if unknown else monitoring.cost_cpu_ns / _NS_PER_S,
             "cpu_percent": monitoring.cost_percent,
             "cpu_us_per_tick": _scaled(monitoring.cost_per_tick_ns, 1e3),
         },

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from perfkit.model.finding import Finding as StageFinding
+from perfkit.model.recommendation import Recommendation
 from perfkit.model.report import Report
 from perfkit.model.text import printable
 from perfkit.report import Page
@@ -79,12 +80,16 @@ def _sections(report: Report) -> list[str]:
     sections += [_finding(finding) for finding in found] or ["No rule found anything to say."]
     for title, said in findings_by_stage(report):
         sections += [f"### {title}", _bullets(_stage_finding(one) for one in said)]
+    told = {insight.cause for insight in report.insights}
+    fresh = [one for one in report.recommendations if one.cause not in told]
+    if fresh:
+        sections += ["### What to do", _bullets(_recommended(one) for one in fresh)]
     metrics = [text for group in metric_groups(report) for text in _metrics(group)]
     if metrics:
         sections += ["<details>\n<summary>Metrics</summary>", *metrics, "</details>"]
-    sections += ["### What the recording cost", prose(cost_sentence(report.monitoring))]
+    sections += ["### What the recording cost", prose(cost_sentence(report))]
     for title, sentences in (
-        ("Holes in the recording", hole_sentences(report.monitoring)),
+        ("Holes in the recording", hole_sentences(report)),
         ("What cannot be told", unknown_sentences(report)),
         ("Rules that could not speak", rule_sentences(report)),
     ):
@@ -122,6 +127,13 @@ def _stage_finding(finding: StageFinding) -> str:
     ended = "" if finding.end_ns is None else f", ended {clock(finding.end_ns)}"
     told = f"{mark} **{prose(finding.severity)}** {clock(finding.known_at_ns)}{ended}: "
     return told + prose(f"{finding.kind.replace('_', ' ')}: {sentence(finding)}")
+
+
+def _recommended(one: Recommendation) -> str:
+    mark = _SEVERITY_MARKS.get(one.severity, "⚪")
+    worse = f"; may worsen {', '.join(one.conflicts)}" if one.conflicts else ""
+    what = prose(" ".join(one.what))
+    return f"{mark} **{prose(one.cause)}**: {what} Check: {code(one.check)}{worse}"
 
 
 def _metrics(group: MetricGroup) -> list[str]:

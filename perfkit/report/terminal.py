@@ -75,11 +75,12 @@ def _write_report(sheet: Sheet, report: Report) -> None:
         sheet.heading(title)
         for one in said:
             write_finding(sheet, one)
+    _write_recommended(sheet, report)
     for group in metric_groups(report):
         _write_group(sheet, group)
     sheet.heading("What the recording cost")
-    sheet.paragraph(cost_sentence(report.monitoring))
-    _write_list(sheet, "Holes in the recording", hole_sentences(report.monitoring))
+    sheet.paragraph(cost_sentence(report))
+    _write_list(sheet, "Holes in the recording", hole_sentences(report))
     _write_list(sheet, "What cannot be told", unknown_sentences(report))
     _write_list(sheet, "Rules that could not speak", rule_sentences(report), QUIET)
 
@@ -116,6 +117,20 @@ def _write_finding(sheet: Sheet, finding: Finding) -> None:
         )
     for text in finding.recommendations:
         sheet.paragraph(printable(text), indent=indent + 2, head=(" " * indent + "→", _SPARK))
+
+
+def _write_recommended(sheet: Sheet, report: Report) -> None:
+    """What to do where no insight says it already, and how to see whether it helped."""
+    told = {insight.cause for insight in report.insights}
+    fresh = [one for one in report.recommendations if one.cause not in told]
+    if fresh:
+        sheet.heading("What to do")
+    for one in fresh:
+        head = (f"  {one.severity:<6}", _SEVERITY_STYLES.get(one.severity, ""))
+        sheet.paragraph(f"{one.cause}: {' '.join(map(printable, one.what))}", "", 10, head)
+        sheet.paragraph(f"check: {one.check}", QUIET, indent=10)
+        if one.conflicts:
+            sheet.paragraph(f"may worsen: {', '.join(one.conflicts)}", QUIET, indent=10)
 
 
 def _write_list(sheet: Sheet, title: str, sentences: Sequence[str], style: str = "") -> None:

@@ -169,7 +169,7 @@ _FACTS: tuple[tuple[str, str, Callable[[Session], Any]], ...] = (
     ("command", "VARCHAR", lambda session: session.command),
     ("interval_ms", "DOUBLE", lambda session: session.interval_ns / 1e6),
     ("longest_interval_ms", "DOUBLE", lambda session: _longest_interval_ns(session) / 1e6),
-    ("started_at", "TIMESTAMP", lambda session: _utc(session.started_at_us)),
+    ("started_at", "TIMESTAMP", lambda session: _utc(session.started_at_us or None)),
     ("ended_at", "TIMESTAMP", lambda session: _utc(session.ended_at_us)),
     ("duration_s", "DOUBLE", lambda session: _seconds(session.duration_ns)),
     ("exit_code", "BIGINT", lambda session: session.exit_code),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import secrets
 import signal
 import subprocess
 import sys
@@ -45,6 +44,7 @@ from perfkit.workflows.event_socket import (
     statsd_sockets,
     target_folder,
 )
+from perfkit.workflows.session_id import uuid7
 
 MIN_INTERVAL_NS = 1_000_000
 MAX_INTERVAL_NS = 3600 * 1_000_000_000
@@ -375,7 +375,7 @@ def _create_journal(path: str, session: Session) -> int:
 
 def _session(mode: str, pid: int, name: str, command: str, interval_ns: int) -> Session:
     return Session(
-        session_id=_uuid7(),
+        session_id=uuid7(),
         perfkit_version=__version__,
         schema_version=SCHEMA_VERSION,
         mode=mode,
@@ -388,17 +388,6 @@ def _session(mode: str, pid: int, name: str, command: str, interval_ns: int) -> 
         start_boottime_ns=time.clock_gettime_ns(time.CLOCK_BOOTTIME),
         host=fingerprint(),
     )
-
-
-def _uuid7() -> str:
-    """A UUID whose order is that of time (RFC 9562, section 5.7)."""
-    milliseconds = time.time_ns() // 1_000_000
-    random = secrets.randbits(74)
-    number = (
-        milliseconds << 80 | 0x7 << 76 | (random >> 62) << 64 | 0b10 << 62 | random & (2**62 - 1)
-    )
-    text = f"{number:032x}"
-    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
 
 
 def _is_live_terminal() -> bool:
