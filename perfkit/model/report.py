@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from perfkit.model.finding import Finding
 from perfkit.model.insight import Insight, NotApplicable, RuleFailed
 from perfkit.model.metric import Metric
+from perfkit.model.recommendation import Recommendation
 from perfkit.model.session import Session
 
 
@@ -94,6 +95,7 @@ class Report:
     source: the path it was read from; source_kind: `session`, `live journal` or
     `orphaned journal`. cannot_tell: sentences on what this session is too short or too
     empty to say. findings: what the stages of the analysis said, each as it stood last.
+    recommendations: what to do, one a cause, the most pressing first.
     """
 
     source: str
@@ -107,3 +109,4 @@ class Report:
     verdict: Verdict
     cannot_tell: tuple[str, ...]
     findings: tuple[Finding, ...] = ()
+    recommendations: tuple[Recommendation, ...] = ()

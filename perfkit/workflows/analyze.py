@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from perfkit.analysis.monitoring import monitoring, with_damage
 from perfkit.analysis.periods import period_length_ns
+from perfkit.analysis.recommend import recommendations
 from perfkit.analysis.score import unless_too_short, verdict
 from perfkit.analysis.summary import Summaries
 from perfkit.errors import UnusableInput
@@ -16,6 +18,7 @@ from perfkit.model.finding import latest
 from perfkit.model.insight import SEVERITIES, Insight, NotApplicable, RuleFailed
 from perfkit.model.metric import RECORDER
 from perfkit.model.report import MetricSummary, Monitoring, Report, Verdict
+from perfkit.model.text import printable
 from perfkit.report.units import format_value
 from perfkit.session.reader import expand
 from perfkit.workflows.findings import findings
@@ -67,6 +70,7 @@ def analyze(path: Path, rules_dir: Path | None = None) -> Report:
     summarised = summaries.finish()
     outcomes = insights(recording, rules_dir)
     found = tuple(one for one in outcomes if isinstance(one, Insight))
+    said = tuple(latest(findings(recording)))
     return Report(
         source=str(path),
         source_kind=recording.kind,
@@ -78,7 +82,8 @@ def analyze(path: Path, rules_dir: Path | None = None) -> Report:
         failed_rules=tuple(one for one in outcomes if isinstance(one, RuleFailed)),
         verdict=_verdict(summarised, found, own),
         cannot_tell=(*_cannot_tell(recording, own, summarised), *_too_late(recording, found)),
-        findings=tuple(latest(findings(recording))),
+        findings=said,
+        recommendations=tuple(recommendations(found, said, shlex.quote(printable(str(path))))),
     )
 
 
