@@ -111,7 +111,65 @@ CLEAN_LOADS = (
     _clean("expiring_cache", "cache_hit_ratio", "all entries run out at once, in a period"),
 )
 
-PROGRAMS: tuple[Program, ...] = (*FAULTS, *CLEAN_LOADS)
+
+def _forecast(
+    name: str,
+    kind: str,
+    runs: str,
+    metrics: str,
+    summary: str,
+    *,
+    leaks: bool = False,
+    looks: bool = False,
+) -> Program:
+    module, shape = runs.split()
+    return Program(
+        name,
+        FORECAST,
+        kind,
+        summary,
+        tuple(metrics.split()),
+        module=module,
+        shape=shape,
+        leaks=leaks,
+        looks=looks,
+    )
+
+
+FORECASTS = (
+    _forecast("leak_steady", "leak", "memory steady", "rss_bytes", "memory grows in a straight line", leaks=True),
+    _forecast("leak_late", "leak", "memory late", "rss_bytes", "nothing, and then it leaks", leaks=True),
+    _forecast("leak_accelerating", "leak", "memory accelerating", "rss_bytes", "faster and faster", leaks=True),
+    _forecast("leak_steps", "leak", "memory steps", "rss_bytes", "a piece at a time", leaks=True),
+    _forecast("leak_sawtooth", "leak", "memory under-a-sawtooth", "rss_bytes", "a little less comes back each time", leaks=True),
+    _forecast("leak_spurts", "leak", "memory spurts", "rss_bytes", "in spurts with rests", leaks=True),
+    _forecast("leak_limit", "leak", "memory limit", "virtual_nearest_bytes", "into its RLIMIT_AS", leaks=True),
+    _forecast("leak_slow", "leak", "memory slow", "rss_bytes", "far from its end when the run is over", leaks=True),
+    _forecast("fill_descriptors", "fill", "descriptors steady", "fds_count", "into its RLIMIT_NOFILE", leaks=True),
+    _forecast("fill_threads", "fill", "threads steady", "threads_count", "threads that are never ended", leaks=True),
+    _forecast("fill_disk", "fill", "disk steady", "disk_free_bytes", "into a disk of its own that gets full", leaks=True),
+    _forecast("saturate_workers", "saturate", "workers steady", "queue_ms_p95", "more tasks than the workers can do"),
+    _forecast("saturate_cpu", "saturate", "cpu steady", "cpu_percent", "up to its share of a core"),
+    _forecast("degrade_latency", "degrade", "latency steady", "latency_ms_p95", "slower and slower"),
+    _forecast("degrade_fps", "degrade", "frames steady", "fps", "from sixty frames a second to thirty"),
+    _forecast("leak_recovers", "recover", "memory recovers", "rss_bytes", "a leak that is mended in time", looks=True),
+    _forecast("latency_recovers", "recover", "latency recovers", "latency_ms_p95", "slower, until it is mended", looks=True),
+    _forecast("sawtooth_below", "seeming", "memory sawtooth-below", "rss_bytes", "up to just below its limit and down", looks=True),
+    _forecast("plateau", "seeming", "memory plateau", "rss_bytes", "grows to where it stays", looks=True),
+    _forecast("transient_burst", "seeming", "memory burst", "rss_bytes", "a sudden rise, and back", looks=True),
+    _forecast("warm_up_growth", "seeming", "memory warm-up", "rss_bytes", "grows until all it needs is there", looks=True),
+    _forecast("load_growth", "seeming", "memory with-the-load", "rss_bytes", "grows with its work, which ends", looks=True),
+    _forecast("descriptors_plateau", "seeming", "descriptors plateau", "fds_count", "fills a pool of connections", looks=True),
+    _forecast("threads_burst", "seeming", "threads burst", "threads_count", "many threads for a moment", looks=True),
+    _forecast("disk_rotation", "seeming", "disk sawtooth-below", "disk_free_bytes", "a log that is cut before the disk is full", looks=True),
+    _forecast("workers_burst", "seeming", "workers burst", "queue_ms_p95", "a crowd that is dealt with", looks=True),
+    _forecast("cpu_burst", "seeming", "cpu burst", "cpu_percent", "busy for a moment", looks=True),
+    _forecast("fps_plateau", "seeming", "frames plateau", "fps", "slower, but not too slow", looks=True),
+    _forecast("memory_flat", "calm", "memory flat", "rss_bytes", "stays where it is"),
+    _forecast("memory_wave", "calm", "memory wave", "rss_bytes", "up and down with a period"),
+)  # fmt: skip
+
+PROGRAMS: tuple[Program, ...] = (*FAULTS, *CLEAN_LOADS, *FORECASTS)
 """In the order of `perfkit lab list`."""
 
 
