@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from perfkit.analysis.sketch import Quantiles
 from perfkit.analysis.watched import Watched
-from perfkit.model.baseline import SHARES, Baseline, MetricBaseline
+from perfkit.model.baseline import SHARES, Baseline, BaselineChange, MetricBaseline
 from perfkit.model.block import Block
 from perfkit.model.finding import DOWN, EITHER, UP, Finding
 
@@ -658,3 +658,38 @@ def _onset(beyond: npt.NDArray[np.bool_], there: npt.NDArray[np.bool_]) -> int:
     steps = np.where(there, np.where(beyond, 1, -1), 0)
     sums = np.cumsum(steps[::-1])
     return len(sums) - 1 - int(np.argmax(sums))
+
+
+def changes(
+    base: Mapping[str, MetricBaseline],
+    head: Mapping[str, MetricBaseline],
+    watched: Sequence[Watched],
+) -> tuple[BaselineChange, ...]:
+    """Every metric of either, those that left the range of base first, in the order of watched."""
+    order = {one.metric: (place, one) for place, one in enumerate(watched)}
+    names = sorted({*base, *head}, key=lambda name: (order.get(name, (len(order), None))[0], name))
+    found = [_change(name, base.get(name), head.get(name), order.get(name)) for name in names]
+    return tuple(sorted(found, key=lambda one: one.direction == EITHER))
+
+
+def _change(
+    name: str,
+    base: MetricBaseline | None,
+    head: MetricBaseline | None,
+    known: tuple[int, Watched] | None,
+) -> BaselineChange:
+    if base is None or head is None:
+        return BaselineChange(name, base, head)
+    watched = known[1] if known else Watched(name, name, EITHER, 0.0, 0.05)
+    allowed = limits(base, watched)
+    direction = UP if head.level > allowed.high else DOWN if head.level < allowed.low else EITHER
+    if direction == EITHER:
+        return BaselineChange(name, base, head)
+    return BaselineChange(
+        name,
+        base,
+        head,
+        direction,
+        direction == watched.worse,
+        tail_probability(base, allowed.margin, head.level),
+    )

@@ -9,6 +9,7 @@ import typer
 
 from perfkit.cli import (
     analyze,
+    baseline,
     bench_noise,
     bench_overhead,
     compare,
@@ -45,6 +46,9 @@ COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
     ("bench-noise", bench_noise.bench_noise),
     ("gate", gate.gate),
     ("compare", compare.compare),
+    ("baseline learn", baseline.learn),
+    ("baseline show", baseline.show),
+    ("baseline diff", baseline.diff),
     ("history add", history.add),
     ("history show", history.show),
     ("history check", history.check),
@@ -55,6 +59,7 @@ COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
 
 
 GROUPS = {
+    "baseline": "Learn what is normal, show it, compare with it.",
     "history": "Keep results per commit, see what changed when, gate on it.",
     "lab": "Record small programs whose faults are known, with the truth beside each.",
 }

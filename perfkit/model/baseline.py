@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import Any
 
 from perfkit.errors import UnusableInput
+from perfkit.model.finding import EITHER
 from perfkit.model.text import printable
 
 # History, newest first; a change that old readers would misread raises the first number.
@@ -81,6 +82,23 @@ class Baseline:
     host: Mapping[str, Any] = field(default_factory=dict)
     detectors: Mapping[str, Any] = field(default_factory=dict)
     perfkit_version: str = ""
+
+
+@dataclass(frozen=True)
+class BaselineChange:
+    """One metric in two baselines; one of them may not have it.
+
+    direction: where its level left the range of the first, EITHER where it is within. worse:
+    whether that is for the worse. probability: the share of
+    base's periods that lie as far out; None where it is within.
+    """
+
+    metric: str
+    base: MetricBaseline | None
+    head: MetricBaseline | None
+    direction: str = EITHER
+    worse: bool = False
+    probability: float | None = None
 
 
 def baseline_to_json(baseline: Baseline) -> str:
