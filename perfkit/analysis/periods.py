@@ -3,6 +3,9 @@
 Period k holds the ticks from k to k + 1 lengths on the session's clock; it is closed by the first
 tick beyond it, and there is none without a tick. Sums are carried in the order of the ticks, so
 a period's figures are the same to the last bit however the ticks were cut into blocks.
+
+What is made of events is made of the period's own, those that arrived in its ticks, and never of
+the figures of ticks: a mean of percentiles is none.
 """
 
 from __future__ import annotations
@@ -13,6 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from perfkit.analysis.events import EVENT_METRICS, EVENTS, EVENTS_COUNT, EventHistory, Found
+from perfkit.analysis.sleep import SLEEP, Sleep
 from perfkit.model.block import Block, Column, Values
 from perfkit.model.metric import CLOCK, DELTA, FLOAT, GAUGE, INTEGER, RECORDER, TICK, Metric
 
@@ -25,6 +30,7 @@ _MEANINGS = {
     "last": "last value of the period",
     "count": "values in the period",
 }
+_OF_EVENTS = {metric.name for metric in (*EVENT_METRICS, EVENTS_COUNT)}
 _SHORTEST_NS = 1_000_000_000
 _INTERVALS = 5
 
@@ -40,15 +46,22 @@ class Periods:
     Blocks in: ticks. Blocks out: one row a period, `t_ns` its start, with the columns `period`
     (k), `ticks_count`, and for each metric `NAME_mean` (float64), `NAME_min`, `NAME_max`,
     `NAME_last` (as the metric: int64 or float64) and `NAME_count`. Metrics that are clocks give
-    none. metrics: the specs of all columns that come out, in order, `t_ns` first. inputs: the
-    columns that blocks should carry; a block without one counts as null there.
+    none. Metrics made of events (EVENT_METRICS) have one column of their own name, and with them
+    comes `events_count`. metrics: the specs of all columns that come out, in order, `t_ns` first.
+    inputs: what blocks should carry, `events` among it where that is needed; a block without one
+    counts as null there.
     """
 
     def __init__(self, metrics: Sequence[Metric], interval_ns: int) -> None:
-        """metrics: those to summarise. interval_ns: the interval asked for."""
+        """metrics: those to summarise, EVENTS_COUNT for the number of events alone.
+        interval_ns: the interval asked for."""
         self.length_ns = period_length_ns(interval_ns)
-        chosen = [metric for metric in metrics if metric.kind != CLOCK]
-        self.inputs: frozenset[str] = frozenset(metric.name for metric in chosen)
+        summarised = [metric for metric in metrics if metric.kind != CLOCK]
+        chosen = [metric for metric in summarised if metric.name not in _OF_EVENTS]
+        said = [metric for metric in summarised if metric.name in _OF_EVENTS]
+        self._events = _PeriodEvents([metric.name for metric in said]) if said else None
+        inputs = {metric.name for metric in chosen}
+        self.inputs: frozenset[str] = frozenset({*inputs, EVENTS, SLEEP} if said else inputs)
         self.metrics: tuple[Metric, ...] = (
             *_OWN_METRICS,
             *(
@@ -56,12 +69,14 @@ class Periods:
                 for metric in chosen
                 for statistic in PERIOD_STATISTICS
             ),
+            *(() if self._events is None else self._events.metrics),
         )
         self._names = [metric.name for metric in chosen]
         self._open = {metric.name: _nothing(metric) for metric in chosen}
         self._nothing = dict(self._open)
         self._period: int | None = None
         self._ticks = 0
+        self._last_ns = 0
 
     def add(self, block: Block) -> Block:
         """The periods that this block closes."""
@@ -71,18 +86,24 @@ class Periods:
         starts = np.concatenate(([0], np.flatnonzero(np.diff(numbers)) + 1))
         periods = numbers[starts]
         ticks = np.diff(starts, append=len(block))
+        lasts_ns = block.t_ns[np.append(starts[1:], len(block)) - 1]
         # Bin 0 continues the open period if the block does, else it is closed as it stands.
         if self._period is None or self._period == periods[0]:
             ticks[0] += self._ticks
         else:
             periods = np.concatenate(([self._period], periods))
             ticks = np.concatenate(([self._ticks], ticks))
+            lasts_ns = np.concatenate(([self._last_ns], lasts_ns))
         bins = np.searchsorted(periods, numbers)
         columns: dict[str, Column] = {}
         for name in self._names:
             figures = _figures(block.columns.get(name), bins, len(periods), self._open[name])
             columns |= _columns(name, figures, slice(0, -1))
             self._open[name] = figures.last_bin()
+        if self._events is not None:
+            self._events.add(block)
+            columns |= self._events.closed(lasts_ns[:-1])
+        self._last_ns = int(lasts_ns[-1])
         self._period = int(periods[-1])
         self._ticks = int(ticks[-1])
         return self._closed(periods[:-1], ticks[:-1], columns)
@@ -94,6 +115,9 @@ class Periods:
         columns: dict[str, Column] = {}
         for name in self._names:
             columns |= _columns(name, self._open[name], slice(None))
+        if self._events is not None:
+            columns |= self._events.closed(np.array([self._last_ns]))
+            self._events = self._events.afresh()
         block = self._closed(np.array([self._period]), np.array([self._ticks]), columns)
         self._open = dict(self._nothing)
         self._period, self._ticks = None, 0
@@ -104,6 +128,8 @@ class Periods:
         for name in self._names:
             columns |= _columns(name, self._nothing[name], slice(0, 0))
         nothing = np.zeros(0, np.int64)
+        if self._events is not None:
+            columns |= self._events.closed(nothing)
         return self._closed(nothing, nothing, columns)
 
     def _closed(
@@ -121,6 +147,52 @@ _OWN_METRICS = (
     Metric("period", "count", GAUGE, TICK, RECORDER, "number of the period since the start"),
     Metric("ticks_count", "count", DELTA, TICK, RECORDER, "ticks in the period"),
 )
+
+
+class _PeriodEvents:
+    """What is made of events: metrics by name, and EVENTS_COUNT in any case."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = [metric.name for metric in EVENT_METRICS if metric.name in names]
+        self.metrics = (
+            EVENTS_COUNT,
+            *(_of_period(metric) for metric in EVENT_METRICS if metric.name in names),
+        )
+        self._history = EventHistory([*self._names, EVENTS_COUNT.name])
+        self._sleep = Sleep()
+        self._after_ns: int | None = None  # the last tick before the open period
+
+    def afresh(self) -> _PeriodEvents:
+        return _PeriodEvents(self._names)
+
+    def add(self, block: Block) -> None:
+        self._history.add(block, self._sleep.add(block))
+
+    def closed(self, lasts_ns: npt.NDArray[np.int64]) -> dict[str, Column]:
+        """The figures of the next periods; lasts_ns: the last tick of each."""
+        if not len(lasts_ns):
+            return {metric.name: _placed((lasts_ns, np.zeros(0)), 0) for metric in self.metrics}
+        after_ns = self._history.before_ns if self._after_ns is None else self._after_ns
+        windows = self._history.windows(np.concatenate(([after_ns], lasts_ns[:-1])), lasts_ns)
+        columns = {EVENTS_COUNT.name: _all_valid(self._history.counts(windows))}
+        for name, found in self._history.found(windows).items():
+            columns[name] = _placed(found, len(lasts_ns))
+        self._after_ns = int(lasts_ns[-1])
+        self._history.forget(self._after_ns)
+        return columns
+
+
+def _of_period(metric: Metric) -> Metric:
+    meaning = metric.meaning.replace("the last second", "the period")
+    return Metric(metric.name, metric.unit, GAUGE, metric.group, metric.scope, meaning, FLOAT)
+
+
+def _placed(found: Found, size: int) -> Column:
+    rows, values = found
+    column = Column(np.zeros(size), np.zeros(size, np.bool_))
+    column.values[rows] = values
+    column.valid[rows] = True
+    return column
 
 
 def _statistic(metric: Metric, statistic: str) -> Metric:

@@ -19,6 +19,9 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from perfkit.analysis.events import EVENTS, TAKEN, TICK_METRICS, TrailingSecond
+from perfkit.analysis.rounding import Decimals, Rounding, WithinHalfPercent
+from perfkit.analysis.sleep import SLEEP, Sleep
 from perfkit.model.block import Block, Column
 from perfkit.model.metric import (
     CGROUP,
@@ -38,49 +41,6 @@ from perfkit.model.metric import (
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
-
-SLEEP = "suspended_ns"
-
-
-class Rounding(Protocol):
-    """Cuts digits that say nothing: elementwise, finite numbers in and out."""
-
-    def __call__(self, values: Floats, /) -> Floats:
-        """The values with the digits that mean something."""
-        ...
-
-
-@dataclass(frozen=True)
-class Decimals:
-    """So many digits after the point."""
-
-    digits: int
-
-    def __call__(self, values: Floats) -> Floats:
-        """See Rounding."""
-        return np.round(values, self.digits)
-
-
-@dataclass(frozen=True)
-class WithinHalfPercent:
-    """The nearest of 100, 101 … 200, 202 … 500, 505 … 1000 and so on in every power of ten.
-
-    For values that are not negative. Three digits say less than the jitter of a tick's length
-    does, and weigh a sixth more.
-    """
-
-    def __call__(self, values: Floats) -> Floats:
-        """See Rounding."""
-        # Comparing with bounds is exact; a logarithm's last bit may differ between the vector and
-        # the scalar path of one library.
-        step = _STEPS[np.searchsorted(_BOUNDS, values, side="right")]
-        rounded: Floats = np.rint(values / step) * step
-        return rounded
-
-
-_BOUNDS = np.array([lead * 10.0**power for power in range(-9, 20) for lead in (1, 2, 5)])
-_STEPS = np.concatenate(([_BOUNDS[0] / 100], _BOUNDS / 100))
-
 
 Found = tuple[Integers, Floats]
 _NOTHING: Found = (np.zeros(0, np.int64), np.zeros(0))
@@ -230,6 +190,27 @@ class PerTimeAndLevel:
 
 
 @dataclass(frozen=True)
+class Beyond:
+    """A level less the change of a counter over the time that passed, times scale; at least 0.
+
+    Taken from one tick that has the level to the next.
+    """
+
+    level: str
+    counter: str
+    scale: float
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """See Formula."""
+        return (self.level, self.counter)
+
+    def start(self) -> Stream:
+        """See Formula."""
+        return _BeyondStream(self)
+
+
+@dataclass(frozen=True)
 class MemoryPressure:
     """Use of memory over each capacity that applies, the largest of them.
 
@@ -266,6 +247,8 @@ _PERCENT = Decimals(1)
 _FINE_PERCENT = Decimals(2)
 _RATIO = Decimals(4)
 _CPU_RATIO = Decimals(3)  # as fine as _PERCENT
+_TASKS = Decimals(1)
+_RARE = Decimals(6)
 _FLOW = WithinHalfPercent()
 
 
@@ -327,6 +310,8 @@ DERIVED: tuple[Derived, ...] = (
     _rate("system_cpu_percent", "percent", SYSTEM, MACHINE, Share(_BUSY, _ALL_CPU, 100.0), _PERCENT, "busy share of all cores, 0 to 100"),
     _rate("system_iowait_percent", "percent", SYSTEM, MACHINE, Share(("system_cpu_iowait_ns",), _ALL_CPU, 100.0), _PERCENT, "share of all cores idle while storage was awaited, 0 to 100"),
     _rate("system_steal_percent", "percent", SYSTEM, MACHINE, Share(("system_cpu_steal_ns",), _ALL_CPU, 100.0), _PERCENT, "share of all cores taken by other guests of the host, 0 to 100"),
+    _level("system_load_ratio", SYSTEM, MACHINE, Ratio("system_load_1m_count", "system_cores_count"), _CPU_RATIO, "load average over one minute over the cores that are online; above 1 work is waiting"),
+    Derived(Metric("background_tasks_count", "count", GAUGE, SYSTEM, MACHINE, "tasks that run or could, beyond what the tree used on average since the last such tick: work of others", SINGLE), Beyond("system_runnable_count", "cpu_time_ns", 1.0), _TASKS),
     _rate("psi_cpu_some_percent", "percent", SYSTEM, MACHINE, PerTime("psi_cpu_some_us", _PERCENT_OF_US), _PERCENT, "share of time in which some task waited for a core"),
     _rate("psi_memory_some_percent", "percent", SYSTEM, MACHINE, PerTime("psi_memory_some_us", _PERCENT_OF_US), _PERCENT, "share of time in which some task waited for memory"),
     _rate("psi_memory_full_percent", "percent", SYSTEM, MACHINE, PerTime("psi_memory_full_us", _PERCENT_OF_US), _PERCENT, "share of time in which every task waited for memory"),
@@ -335,6 +320,7 @@ DERIVED: tuple[Derived, ...] = (
     _rate("net_receive_bytes_per_s", "bytes/s", SYSTEM, MACHINE, PerTime("net_receive_bytes", _PER_S), _FLOW, "bytes received a second in the target's network namespace"),
     _rate("net_transmit_bytes_per_s", "bytes/s", SYSTEM, MACHINE, PerTime("net_transmit_bytes", _PER_S), _FLOW, "bytes sent a second in the target's network namespace"),
     _rate("net_errors_per_s", "count/s", SYSTEM, MACHINE, PerTime("net_errors_count", _PER_S), _FLOW, "network errors and drops a second"),
+    _rate("net_errors_ratio", "ratio", SYSTEM, MACHINE, Share(("net_errors_count",), ("net_packets_count", "net_errors_count"), 1.0), _RARE, "network errors and drops over all packets; null if none passed"),
     _rate("cgroup_cpu_percent", "percent", SYSTEM, CGROUP, PerTime("cgroup_cpu_ns", _PERCENT_OF_NS), _PERCENT, "CPU the target's cgroup used; 100 is one core"),
     _rate("cgroup_throttled_percent", "percent", SYSTEM, CGROUP, Share(("cgroup_throttled_count",), ("cgroup_periods_count",), 100.0), _PERCENT, "share of quota periods in which the cgroup was throttled; null if none passed"),
     _rate("ctx_switches_voluntary_per_s", "count/s", SLOW, TARGET, PerTime("ctx_switches_voluntary_count", _PER_S), _FLOW, "context switches by waiting a second"),
@@ -343,14 +329,15 @@ DERIVED: tuple[Derived, ...] = (
     _rate("busiest_thread_percent", "percent", SLOW, TARGET, PerTime("busiest_thread_cpu_ns", _PERCENT_OF_NS), _PERCENT, "CPU the busiest thread used; 100 is one core, which is all that a thread can have"),
 )  # fmt: skip
 
-DERIVED_METRICS: tuple[Metric, ...] = tuple(derived.metric for derived in DERIVED)
+DERIVED_METRICS: tuple[Metric, ...] = (*(derived.metric for derived in DERIVED), *TICK_METRICS)
 
 
 class Rates:
     """Adds derived columns to the raw ones of a session, block by block in time order.
 
-    metrics: the derived columns it gives: those whose inputs are all among the raw metrics.
-    inputs: the raw columns that a block must carry for them.
+    metrics: the derived columns it gives: those whose inputs are all among the raw metrics, and
+    where events are taken those made of them, which are null as long as there is none.
+    inputs: what a block must carry for them: raw columns, and `events`.
     """
 
     def __init__(self, metrics: Sequence[Metric], wanted: Collection[str] | None = None) -> None:
@@ -363,36 +350,42 @@ class Rates:
             and names.issuperset(derived.formula.inputs)
             and (wanted is None or derived.metric.name in wanted)
         ]
-        self.metrics: tuple[Metric, ...] = tuple(derived.metric for derived in chosen)
-        self.inputs: frozenset[str] = frozenset(
+        said = [
+            metric
+            for metric in TICK_METRICS
+            if TAKEN in names
+            and metric.name not in names
+            and (wanted is None or metric.name in wanted)
+        ]
+        self.metrics: tuple[Metric, ...] = (*(derived.metric for derived in chosen), *said)
+        inputs = {
             name
             for derived in chosen
-            for name in (SLEEP, *derived.formula.inputs, *derived.optional)
+            for name in (*derived.formula.inputs, *derived.optional)
             if name in names
-        )
+        }
+        if self.metrics and SLEEP in names:
+            inputs.add(SLEEP)
+        self.inputs: frozenset[str] = frozenset({*inputs, EVENTS} if said else inputs)
         self._streams = [
             (derived.metric.name, derived.rounding, derived.formula.start()) for derived in chosen
         ]
-        self._slept = 0
+        self._said = [metric.name for metric in said]
+        self._second = TrailingSecond(self._said) if said else None
+        self._sleep = Sleep()
 
     def add(self, block: Block) -> Block:
         """The block with its derived columns; blocks must come in time order, none left out."""
-        slept = self._slept + np.cumsum(_slept(block), dtype=np.int64)
-        if len(block):
-            self._slept = int(slept[-1])
-        return block.with_columns(
-            {
-                name: _column(block, stream.add(block, slept), rounding)
-                for name, rounding, stream in self._streams
-            }
-        )
-
-
-def _slept(block: Block) -> Bools:
-    column = block.columns.get(SLEEP)
-    if column is None:
-        return np.zeros(len(block), np.bool_)
-    return column.valid & (column.values > 0)
+        slept = self._sleep.add(block)
+        columns = {
+            name: _column(block, stream.add(block, slept), rounding)
+            for name, rounding, stream in self._streams
+        }
+        if self._second is not None:
+            columns |= dict.fromkeys(self._said, _column(block, _NOTHING, _RATIO))
+            for name, (found, rounding) in self._second.add(block, slept).items():
+                columns[name] = _column(block, found, rounding)
+        return block.with_columns(columns)
 
 
 def _column(block: Block, found: Found, rounding: Rounding) -> Column:
@@ -590,6 +583,20 @@ class _PerTimeAndLevelStream:
         some = level > 0
         used = count[some] / passed[some] * self._formula.scale
         return rows[some], used / level[some]
+
+
+class _BeyondStream:
+    def __init__(self, formula: Beyond) -> None:
+        self._formula = formula
+        self._changes = _Changes([formula.counter], where=formula.level)
+
+    def add(self, block: Block, slept: Integers) -> Found:
+        changes = self._changes.add(block, slept)
+        if changes is None:
+            return _NOTHING
+        rows, passed, (count,) = changes
+        level = block.columns[self._formula.level].values[rows]
+        return rows, np.maximum(level - count / passed * self._formula.scale, 0.0)
 
 
 class _MemoryPressureStream:

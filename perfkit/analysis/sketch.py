@@ -8,6 +8,7 @@ Masson, Rim and Lee (2019), "DDSketch", with the logarithm replaced by the expon
 
 from __future__ import annotations
 
+import bisect
 import math
 
 import numpy as np
@@ -68,3 +69,40 @@ class Quantiles:
         np.add.at(totals, places, np.concatenate((self._counts, counts)))
         self._bins, self._counts = merged, totals
         self._waiting, self._waiting_count = [], 0
+
+
+class RunningMedian:
+    """The median of all values so far, after each of them, counted as in Quantiles."""
+
+    def __init__(self) -> None:
+        self._values: list[int] = []  # in order, each once
+        self._counts: dict[int, int] = {}
+        self._count = 0
+        self._place = 0  # of the median in _values
+        self._below = 0  # how many values lie below it
+
+    def add(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """float64[n]: the lower median up to each value; values: finite, not negative."""
+        bits = [
+            self._median_with(bin)
+            for bin in ((values + 0.0).view(np.int64) >> _DROPPED_BITS).tolist()
+        ]
+        return (np.array(bits, np.int64) << _DROPPED_BITS).view(np.float64)
+
+    def _median_with(self, value: int) -> int:
+        at = bisect.bisect_left(self._values, value)
+        if value not in self._counts:
+            self._values.insert(at, value)
+            self._counts[value] = 0
+            self._place += self._count > 0 and at <= self._place
+        self._counts[value] += 1
+        self._count += 1
+        self._below += at < self._place
+        rank = (self._count - 1) // 2
+        while self._below > rank:
+            self._place -= 1
+            self._below -= self._counts[self._values[self._place]]
+        while self._below + self._counts[self._values[self._place]] <= rank:
+            self._below += self._counts[self._values[self._place]]
+            self._place += 1
+        return self._values[self._place]

@@ -37,7 +37,7 @@ class Metric:
     """One column of a session.
 
     name: snake case, ends in its unit (`_bytes`, `_ns`, `_percent`, `_per_s`, `_count`, `_ratio`).
-    unit: `ns`, `us`, `bytes`, `bytes/s`, `count`, `count/s`, `percent`, `ratio` or `cores`.
+    unit: `ns`, `us`, `ms`, `bytes`, `bytes/s`, `count`, `count/s`, `percent`, `ratio` or `cores`.
     kind, group, scope, format: the constants of this module.
     meaning: one sentence, written into the Parquet field metadata.
     """

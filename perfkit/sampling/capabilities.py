@@ -395,7 +395,7 @@ def _network(place: Place) -> Capability:
         return Capability("network", title, AVAILABLE, "/proc/PID/net/dev can be read")
     return Capability(
         "network", title, MISSING, f"/proc/PID/net/dev cannot be read ({reason})",
-        "net_receive_bytes, net_transmit_bytes, net_errors_count", place.to_look_inside,
+        "net_receive_bytes, net_transmit_bytes, net_packets_count, net_errors_count", place.to_look_inside,
     )  # fmt: skip
 
 

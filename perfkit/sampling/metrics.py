@@ -112,6 +112,14 @@ CORES_METRIC = Metric(
 LOAD_METRIC = Metric(
     "system_load_1m_count", "count", GAUGE, SYSTEM, MACHINE, "load average over one minute", FLOAT
 )
+RUNNABLE_METRIC = Metric(
+    "system_runnable_count",
+    "count",
+    GAUGE,
+    SYSTEM,
+    MACHINE,
+    "threads of the machine that run or could, at the moment of the reading; the recorder's own left out",
+)
 
 MEMINFO_FIELDS: tuple[tuple[Metric, str], ...] = (
     (Metric("system_memory_total_bytes", "bytes", GAUGE, SYSTEM, MACHINE, "memory of the machine"), "MemTotal"),
@@ -132,6 +140,7 @@ NET_FIELDS: tuple[tuple[Metric, tuple[int, ...]], ...] = (
     # positions in a line of /proc/PID/net/dev, summed over interfaces (loopback included)
     (Metric("net_receive_bytes", "bytes", COUNTER, SYSTEM, MACHINE, "bytes received in the target's network namespace, loopback included"), (0,)),
     (Metric("net_transmit_bytes", "bytes", COUNTER, SYSTEM, MACHINE, "bytes sent in the target's network namespace, loopback included"), (8,)),
+    (Metric("net_packets_count", "count", COUNTER, SYSTEM, MACHINE, "packets received and sent in the target's network namespace, loopback included"), (1, 9)),
     (Metric("net_errors_count", "count", COUNTER, SYSTEM, MACHINE, "network errors and drops, both ways"), (2, 3, 10, 11)),
 )  # fmt: skip
 
@@ -159,6 +168,7 @@ SYSTEM_METRICS: tuple[Metric, ...] = (
     *(metric for metric, _ in STAT_CPU_FIELDS),
     CORES_METRIC,
     LOAD_METRIC,
+    RUNNABLE_METRIC,
     *(metric for metric, _ in MEMINFO_FIELDS),
     *(metric for metric, _, _ in PSI_FIELDS),
     *(metric for metric, _ in NET_FIELDS),

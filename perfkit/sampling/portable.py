@@ -85,6 +85,7 @@ def _columns_not_given() -> dict[str, str]:
         "runqueue_wait_ns": "psutil does not give the wait for a core",
         "busiest_thread_cpu_ns": "psutil gives the CPU of threads in steps that are too coarse",
         "sigchld_ignored_count": "psutil does not give the signals that are ignored",
+        "system_runnable_count": "psutil does not give what runs or could",
         "psi": "psutil does not give pressure stall information",
         "cgroup": "psutil does not read control groups",
     }
@@ -434,6 +435,7 @@ class PortableSampler:
         if network is not None:
             values["net_receive_bytes"] = network.bytes_recv
             values["net_transmit_bytes"] = network.bytes_sent
+            values["net_packets_count"] = network.packets_recv + network.packets_sent
             values["net_errors_count"] = (
                 network.errin + network.errout + network.dropin + network.dropout
             )

@@ -13,6 +13,7 @@ from perfkit.sampling.metrics import (
     MEMINFO_FIELDS,
     NET_FIELDS,
     PSI_FIELDS,
+    RUNNABLE_METRIC,
     STAT_CPU_FIELDS,
 )
 from perfkit.sampling.tree import INDEX, Row
@@ -23,6 +24,7 @@ _READ_BYTES = 16384
 _CPU_SLOTS = tuple((INDEX[metric.name], positions) for metric, positions in STAT_CPU_FIELDS)
 _CORES = INDEX[CORES_METRIC.name]
 _LOAD = INDEX[LOAD_METRIC.name]
+_RUNNABLE = INDEX[RUNNABLE_METRIC.name]
 _MEMORY_SLOTS = tuple((INDEX[m.name], m.name, f"{key}:".encode()) for m, key in MEMINFO_FIELDS)
 _MEMORY_TOTAL = INDEX["system_memory_total_bytes"]
 _PSI_SLOTS = tuple((INDEX[m.name], m.name, res, share.encode()) for m, res, share in PSI_FIELDS)
@@ -98,8 +100,11 @@ class System:
 
     def _read_load(self, row: Row) -> None:
         text = self._text("loadavg")
-        if text is not None:
-            row[_LOAD] = float(text.split(None, 1)[0])
+        if text is None:
+            return
+        figures = text.split(None, 4)
+        row[_LOAD] = float(figures[0])
+        row[_RUNNABLE] = max(0, int(figures[3].partition(b"/")[0]) - 1)  # who reads this runs
 
     def _read_pressure(self, row: Row) -> None:
         texts: dict[str, bytes | None] = {}

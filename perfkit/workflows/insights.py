@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from perfkit.analysis.events import EVENT_METRICS, EVENTS_COUNT
 from perfkit.analysis.periods import PERIOD_STATISTICS, Periods, period_length_ns
 from perfkit.analysis.rates import DERIVED_METRICS
 from perfkit.model.block import Block, Column
@@ -20,6 +21,7 @@ from perfkit.model.thresholds import Thresholds
 from perfkit.report.units import format_by_name
 from perfkit.sampling.metrics import RAW_METRICS
 from perfkit.sql.rulebook import load_rules, run_rules, said_types
+from perfkit.workflows.finding_views import finding_tables
 from perfkit.workflows.rule_tables import slow_exposures_table, threshold_table
 from perfkit.workflows.source import Recording
 
@@ -112,6 +114,7 @@ def database(recording: Recording, thresholds: Thresholds | None = None) -> Data
             ),
             "session": Table(SESSION_COLUMNS, session),
             "events": Table(tuple(EVENT_TYPES), recording.events),
+            **finding_tables(recording),
             "thresholds": threshold_table(thresholds or Thresholds()),
             "slow_exposures": slow_exposures_table(recording),
         }
@@ -123,9 +126,11 @@ def _periods(recording: Recording) -> Any:
     from perfkit.sql.engine import Table
 
     metrics = [metric for metric in recording.metrics if metric.kind != CLOCK]
+    said = {metric.name for metric in EVENT_METRICS}
     columns = {
         f"{metric.name}_{statistic}": metric
         for metric in metrics
+        if metric.name not in said
         for statistic in PERIOD_STATISTICS
     }
     made = {metric.name: metric for metric in metrics if metric.name in said}

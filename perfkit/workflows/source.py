@@ -142,4 +142,4 @@ def open_recording(path: Path) -> Recording:
 def only(block: Block, columns: Collection[str]) -> Block:
     """The block with the columns asked for and no other."""
     kept = {name: column for name, column in block.columns.items() if name in columns}
-    return replace(block, columns=kept)
+    return replace(block, columns=kept, events=block.events if "events" in columns else None)

@@ -72,6 +72,7 @@ TOLERANCES: dict[str, tuple[float, int]] = {
     "system_swap_free_bytes": (0.01, 10_000_000),
     "net_receive_bytes": (0.01, 1_000_000),
     "net_transmit_bytes": (0.01, 1_000_000),
+    "net_packets_count": (0.01, 10_000),
     "net_errors_count": (0.01, 10),
     # smaps_rollup is the same file, but shared pages may come and go with other processes
     "pss_bytes": (0.05, 1_000_000),
@@ -81,7 +82,7 @@ TOLERANCES: dict[str, tuple[float, int]] = {
 NULL_IN_PSUTIL = {
     "minor_faults_count", "major_faults_count", "memory_capacity_bytes", "cpu_capacity_cores",
     "ctx_switches_voluntary_count", "ctx_switches_involuntary_count", "runqueue_wait_ns",
-    "busiest_thread_cpu_ns", "sigchld_ignored_count", "psi_cpu_some_us", "psi_memory_some_us", "psi_memory_full_us",
+    "system_runnable_count", "busiest_thread_cpu_ns", "sigchld_ignored_count", "psi_cpu_some_us", "psi_memory_some_us", "psi_memory_full_us",
     "psi_io_some_us", "psi_io_full_us",
     *(metric.name for metric in RAW_METRICS if metric.name.startswith("cgroup_")),
 }  # fmt: skip
