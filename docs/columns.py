@@ -22,6 +22,15 @@ Gauges are levels at the tick, deltas belong to the tick alone, rates are derive
 What could not be read is null, never zero; a column of a slower group is null between its readings, and in `perfkit query` the view `ticks` also offers `NAME_last` and `NAME_age_ms` for it.
 """
 
+EVENTS = """
+## `events`
+
+What the application said during the tick, a list of `t_ns`, `type`, `duration_ms`, `ok`, `numbers` and `labels`; [events.md](events.md) says how it gets here.
+In `perfkit query` the view `events` has one row for each.
+Columns made of events (`fps`, `latency_ms_p95`, …) are made of those that arrived in the ticks of the last second.
+In the view `periods` they have one column of the same name, made of the period's own events, and `events_count` beside them.
+"""
+
 GROUPS = {
     TICK: "The tick itself",
     FAST: "Read at every tick",
@@ -51,7 +60,7 @@ def page() -> str:
         "| field | meaning |\n|---|---|\n"
         + "".join(f"| `{name}` | {meaning} |\n" for name, _, meaning in PROCESS_FIELDS)
     )
-    parts.append("\n## `events`\n\nReserved for what applications report; null in this version.\n")
+    parts.append(EVENTS)
     return "".join(parts)
 
 
