@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from perfkit.cli.output import assert_writable, deliver, page_for
+from perfkit.cli.settings_option import SetOption
 from perfkit.errors import EXIT_REGRESSED, UnusableInput
 from perfkit.report import Format, renderer
 
@@ -44,12 +45,17 @@ def analyze(
         Path | None,
         typer.Option(metavar="DIR", help="A folder of further rules, one SQL file each."),
     ] = None,
+    overrides: SetOption = None,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="What is normal, learnt by `perfkit baseline learn`."),
+    ] = None,
 ) -> None:
     """Report what sessions show: facts, insights, metrics, and what recording them cost."""
     from perfkit.workflows.analyze import analyze_all, is_as_severe
 
     assert_writable(output, sessions)
-    reports, refused = analyze_all(sessions, rules)
+    reports, refused = analyze_all(sessions, rules, overrides or (), baseline)
     if reports:
         deliver(renderer(format)(reports, page_for(output)), output, sessions)
     if refused:

@@ -23,6 +23,7 @@ from perfkit.report.units import format_value
 from perfkit.session.reader import expand
 from perfkit.workflows.findings import findings
 from perfkit.workflows.insights import insights
+from perfkit.workflows.pipeline_settings import pipeline_settings
 from perfkit.workflows.source import Recording, open_recording
 
 ENOUGH_PERIODS = 30
@@ -34,7 +35,10 @@ GROWTH_NS = 24_000_000_000
 
 
 def analyze_all(
-    paths: Iterable[Path], rules_dir: Path | None = None
+    paths: Iterable[Path],
+    rules_dir: Path | None = None,
+    overrides: Sequence[str] = (),
+    baseline: Path | None = None,
 ) -> tuple[list[Report], list[UnusableInput]]:
     """The reports of all sessions that are meant, in the order given; a folder's are sorted.
 
@@ -45,20 +49,28 @@ def analyze_all(
     refused: list[UnusableInput] = []
     for path in expand(paths):
         try:
-            reports.append(analyze(path, rules_dir))
+            reports.append(analyze(path, rules_dir, overrides, baseline))
         except UnusableInput as error:
             refused.append(error)
     return reports, refused
 
 
-def analyze(path: Path, rules_dir: Path | None = None) -> Report:
+def analyze(
+    path: Path,
+    rules_dir: Path | None = None,
+    overrides: Sequence[str] = (),
+    baseline: Path | None = None,
+) -> Report:
     """The report of the session or journal at path.
 
-    rules_dir: a folder of rules beside perfkit's own.
+    rules_dir: a folder of rules beside perfkit's own. overrides: settings for this run,
+    `KEY=VALUE`. baseline: file of a learnt one, None for the session's own calm start.
     A session without a tick gives a report too, which says what it cannot tell.
-    Raises UnusableInput if path or a rule's file cannot be read.
+    Raises UnusableInput if path, settings, baseline or a rule's file cannot be read, UsageError for
+    an override that is none.
     """
     recording = open_recording(path)
+    settings = pipeline_settings(overrides, None, baseline, recording.session.host)
     summaries = Summaries(recording.metrics)
     own = monitoring(
         _observed(recording.blocks([metric.name for metric in recording.metrics]), summaries),
@@ -68,9 +80,9 @@ def analyze(path: Path, rules_dir: Path | None = None) -> Report:
     session = recording.told()
     own = with_damage(own, session)
     summarised = summaries.finish()
-    outcomes = insights(recording, rules_dir)
+    outcomes = insights(recording, rules_dir, settings.thresholds)
     found = tuple(one for one in outcomes if isinstance(one, Insight))
-    said = tuple(latest(findings(recording)))
+    said = tuple(latest(findings(recording, settings)))
     return Report(
         source=str(path),
         source_kind=recording.kind,

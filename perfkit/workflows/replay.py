@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from perfkit.analysis.differences import differences
 from perfkit.analysis.pipeline import Settings
@@ -16,6 +17,7 @@ from perfkit.workflows.findings import findings
 from perfkit.workflows.insights import insights
 from perfkit.workflows.pipeline_settings import pipeline_settings
 from perfkit.workflows.record import parse_duration
+from perfkit.workflows.settings import load_settings
 from perfkit.workflows.source import open_recording
 
 
@@ -32,9 +34,12 @@ class Changes:
     baseline: Path | None = None
     rules: Path | None = None
 
-    def settings(self) -> Settings:
-        """The pipeline's settings. Raises UsageError or UnusableInput if they are not usable."""
-        return pipeline_settings(self.overrides, self.detector, self.baseline)
+    def settings(self, host: Mapping[str, Any] | None = None) -> Settings:
+        """The pipeline's settings for a session of this host.
+
+        Raises UsageError or UnusableInput if they are not usable.
+        """
+        return pipeline_settings(self.overrides, self.detector, self.baseline, host)
 
 
 class Replay:
@@ -57,8 +62,8 @@ class Replay:
             raise UsageError("--from is not before --to: swap them or choose a longer part")
         self._part = start, end
         self._changes = changes
-        self._settings = changes.settings()
         self._recording = open_recording(path)
+        self._settings = changes.settings(self._recording.session.host)
         self._found: list[Finding] = []
         self.changed: bool = changes != Changes()
 
@@ -81,7 +86,7 @@ class Replay:
         return _without(now, usual), _without(usual, now)
 
     def _insights(self, changes: Changes) -> list[Insight]:
-        said = insights(self._recording, changes.rules, changes.settings().thresholds)
+        said = insights(self._recording, changes.rules, load_settings(changes.overrides).thresholds)
         return [one for one in said if isinstance(one, Insight)]
 
 

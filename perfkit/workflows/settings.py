@@ -238,4 +238,8 @@ def _value(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except (tomllib.TOMLDecodeError, RecursionError, ValueError):
+        pass
+    try:
+        return float(text)  # TOML has no `.5`, people do
+    except ValueError:
         return text.strip()
