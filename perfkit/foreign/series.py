@@ -230,7 +230,8 @@ def clock_ns(
 ) -> npt.NDArray[np.int64] | int:
     """A session clock's column as nanoseconds, or the row of the first that is no time at all."""
     worth = clock.factor * SESSION_CLOCKS[clock.metric]
-    usable = np.isfinite(values) & (np.abs(values * worth) < _MOST_NS)
+    with np.errstate(over="ignore"):
+        usable = np.isfinite(values) & (np.abs(values * worth) < _MOST_NS)
     if not usable.all():
         return int(np.flatnonzero(~usable)[0])
     if values.dtype.kind == "i" and worth == 1:

@@ -37,7 +37,6 @@ class Ticks:
         self._layout = layout
         self._spacings = Spacings()
         self._start_us: int | None = None
-        self._held: Block | None = None
         self.count = 0
         self.replaced = 0
         self.first_us: int | None = None
@@ -60,6 +59,8 @@ class Ticks:
             self.count += len(block)
             self.last_ns = int(block.t_ns[-1])
             yield block
+        if not self.count:
+            raise unusable(self._series.path, "holds no row below its names")
 
     def _timed(self) -> Iterator[Block]:
         before: int | None = None

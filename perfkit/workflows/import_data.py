@@ -5,18 +5,17 @@ What the file does not say stays unknown: no host, no exit code, no cost of reco
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from perfkit.analysis.rates import DERIVED_METRICS, Rates
 from perfkit.analysis.watched import WATCHED
-from perfkit.errors import OutputRefused, UnusableInput
+from perfkit.errors import OutputRefused
 from perfkit.foreign.series import Layout, own_metric, parse_mapping
 from perfkit.foreign.series import layout as layout_of
 from perfkit.foreign.series_formats import open_series
 from perfkit.foreign.series_ticks import Ticks
-from perfkit.model.block import Block
 from perfkit.model.metric import CLOCK, FLOAT, SINGLE, Metric
 from perfkit.model.session import IMPORTED, Session
 from perfkit.model.text import printable
@@ -79,7 +78,7 @@ def import_data(
     def facts() -> Session:
         return _session(source, series.kind, layout, ticks)
 
-    count = write_session(output, _some(blocks, source), (*raw, *rates.metrics), facts, force=force)
+    count = write_session(output, blocks, (*raw, *rates.metrics), facts, force=force)
     return Imported(
         output,
         series.kind,
@@ -126,15 +125,6 @@ def _assert_apart(source: Path, output: Path) -> None:
         raise OutputRefused(
             f"{printable(str(output))} is the file to import; choose another name with -o"
         )
-
-
-def _some(blocks: Iterator[Block], source: Path) -> Iterator[Block]:
-    """The blocks. Raises UnusableInput where there is none."""
-    first = next(blocks, None)
-    if first is None:
-        raise UnusableInput(f"{printable(str(source))} holds no row below its names")
-    yield first
-    yield from blocks
 
 
 def _session(source: Path, format: str, layout: Layout, ticks: Ticks) -> Session:
