@@ -24,7 +24,7 @@ from typing import Any
 
 from perfkit.errors import OutputRefused, UnusableInput, UsageError
 from perfkit.lab import registry, rig, truth
-from perfkit.lab.registry import CLEAN, FAULT, FORECAST, PROGRAMS, Program
+from perfkit.lab.registry import FAULT, PROGRAMS, Program
 from perfkit.model.text import printable
 from perfkit.session.reader import open_source
 from perfkit.workflows.cpu_group import CpuGroup, make_group
@@ -148,7 +148,8 @@ def run_all(
     missing = [job for job in jobs if not job.truth.exists()]
     made, failed = 0, []
     for batch in batches(missing, side_by_side):
-        tell(f"{made} of {len(missing)} made, now {', '.join(job.named for job in batch)}")
+        more = f" and {len(batch) - 1} more" if len(batch) > 1 else ""
+        tell(f"{made} of {len(missing)} made, now {batch[0].named}{more}")
         for job in batch:
             _forget(job)
         outcomes = _record(batch, raises=False)
@@ -378,6 +379,3 @@ def _busy() -> tuple[int, int]:
 def _busy_ratio(before: tuple[int, int], after: tuple[int, int]) -> float | None:
     passed = after[1] - before[1]
     return round((after[0] - before[0]) / passed, 3) if passed > 0 else None
-
-
-__all__ = ["CLEAN", "FAULT", "FORECAST", "Job", "batches", "listing", "plan", "run", "run_all"]
