@@ -51,7 +51,9 @@ class SlowExposure:
 
     exposure: its name, see EXPOSURES. slow_ms, normal_ms: median durations.
     slow_amount, normal_amount: mean of what went on while such operations ran, in the exposure's
-    unit. exposed_ratio: share of the slow ones that met more than 95 % of the normal ones did.
+    unit. exposed_ratio: share of the slow ones that met at least half of slow_amount and twice
+    normal_amount: it is not one of them that makes the mean.
+    incidents_count: separate stretches of at least half of slow_amount that slow ones fell into.
     chance_ratio: how often slow operations at random moments would have met as much; None where
     slow ones met little more than others anyway.
     """
@@ -65,6 +67,7 @@ class SlowExposure:
     slow_amount: float
     normal_amount: float
     exposed_ratio: float
+    incidents_count: int
     chance_ratio: float | None
 
 
@@ -79,8 +82,15 @@ class _Course:
         """What was added between two moments, a second."""
         t_ns = self.t_ns.astype(np.float64)
         added = np.interp(end_ns, t_ns, self.total) - np.interp(start_ns, t_ns, self.total)
-        amounts: Floats = added / (end_ns - start_ns) * 1e9
-        return amounts
+        a_second: Floats = added / (end_ns - start_ns) * 1e9
+        return a_second
+
+    def stretches(self, least: float, moments_ns: Floats) -> int:
+        """How many separate stretches in which so much was added a second hold such a moment."""
+        high = np.diff(self.total) / np.diff(self.t_ns) * 1e9 >= least
+        number = np.cumsum(high & ~np.concatenate(([False], high[:-1])))
+        place = np.searchsorted(self.t_ns[1:-1], moments_ns)
+        return len(np.unique(number[place[high[place]]]))
 
 
 @dataclass(frozen=True)
@@ -255,10 +265,11 @@ def _exposure(type: _SlowType, name: str, course: _Course) -> SlowExposure | Non
     if len(end_ns) < LEAST_SLOW or len(others_end_ns) < LEAST_SLOW:
         return None
     met = course.amounts(start_ns, end_ns)
-    others_met = course.amounts(others_start_ns, others_end_ns)
+    amount = float(met.mean())
+    others_amount = float(course.amounts(others_start_ns, others_end_ns).mean())
     chance = None
-    if met.mean() > NORMAL_FACTOR * others_met.mean():
-        chance = _chance(course, start_ns, end_ns, type.end_ns[within], float(met.mean()))
+    if amount > NORMAL_FACTOR * others_amount:
+        chance = _chance(course, start_ns, end_ns, type.end_ns[within], amount)
     return SlowExposure(
         type=type.name,
         exposure=name,
@@ -266,9 +277,10 @@ def _exposure(type: _SlowType, name: str, course: _Course) -> SlowExposure | Non
         slow_count=int(type.slow.sum()),
         slow_ms=float(np.median(type.duration_ms[type.slow])),
         normal_ms=float(np.median(type.duration_ms[type.normal])),
-        slow_amount=float(met.mean()),
-        normal_amount=float(others_met.mean()),
-        exposed_ratio=float(np.mean(met > np.quantile(others_met, 0.95))),
+        slow_amount=amount,
+        normal_amount=others_amount,
+        exposed_ratio=float(np.mean(met >= max(0.5 * amount, 2 * others_amount))),
+        incidents_count=course.stretches(0.5 * amount, (start_ns + end_ns) / 2),
         chance_ratio=chance,
     )
 

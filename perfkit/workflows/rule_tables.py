@@ -22,6 +22,7 @@ _EXPOSURE_TYPES = {
     "slow_amount": "DOUBLE",
     "normal_amount": "DOUBLE",
     "exposed_ratio": "DOUBLE",
+    "incidents_count": "BIGINT",
     "chance_ratio": "DOUBLE",
 }
 

@@ -6,7 +6,8 @@ counters, periods from ticks. Only derived columns that a test gives are taken a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,13 @@ import numpy as np
 
 from perfkit.analysis.rates import DERIVED_METRICS
 from perfkit.model.block import Block, Column, ProcessEntry
+from perfkit.model.events import Events
 from perfkit.model.metric import INTEGER, SLOW, SYSTEM, Metric
 from perfkit.model.session import Session
 from perfkit.model.tick import PROCESS_FIELDS
 from perfkit.sampling.metrics import RAW_METRICS
 from perfkit.session.event_table import events_of
+from perfkit.session.events import ARRIVAL_BYTES, EventParser
 from perfkit.session.parquet import arrow_table
 
 METRICS: Mapping[str, Metric] = {metric.name: metric for metric in (*RAW_METRICS, *DERIVED_METRICS)}
@@ -66,11 +69,13 @@ def make_recording(
     processes: Mapping[float, Sequence[ProcessEntry]] | None = None,
     gaps: Sequence[tuple[float, float]] = (),
     session: Mapping[str, Any] | None = None,
+    events: Iterable[Mapping[str, Any]] = (),
     **columns: Given,
 ) -> MadeRecording:
     """A recording of so many seconds; a column appears at its group's cadence (0.1, 1 or 5 s).
 
     processes: second to list. gaps: (from, until) seconds without ticks.
+    events: as they are sent, with the second `at_s` in place of `t_ns`.
     """
     interval_ns = interval_ms * 1_000_000
     t_ns = np.arange(0, round(seconds * 1e9), interval_ns, dtype=np.int64)
@@ -99,7 +104,23 @@ def make_recording(
         "start_boottime_ns": 0,
         **(session or {}),
     }
-    return MadeRecording(Block(t_ns, made, rows), tuple(metrics), Session(**facts))
+    block = Block(t_ns, made, rows, _events(events, t_ns))
+    return MadeRecording(block, tuple(metrics), Session(**facts))
+
+
+def _events(events: Iterable[Mapping[str, Any]], t_ns: Any) -> Events | None:
+    """The events with the ticks in which they arrive, the next ones after they were sent."""
+    lots: dict[int, list[bytes]] = {}
+    for event in sorted(events, key=lambda one: one["at_s"]):
+        at_ns = round(event["at_s"] * 1e9)
+        sent = {name: value for name, value in event.items() if name != "at_s"}
+        row = min(int(np.searchsorted(t_ns, at_ns)), len(t_ns) - 1)
+        lots.setdefault(row, []).append(json.dumps({**sent, "t_ns": at_ns}).encode())
+    parser = EventParser(0)
+    return parser.parse(
+        (row, int(t_ns[row] + 1).to_bytes(ARRIVAL_BYTES, "little") + b"\n".join(lines) + b"\n")
+        for row, lines in lots.items()
+    )
 
 
 def _column(metric: Metric, given: Given, t_ns: Any) -> Column:

@@ -9,7 +9,7 @@ from made_recordings import METRICS, QUIET, MadeRecording, make_recording
 
 from perfkit.errors import UnusableInput
 from perfkit.model.insight import SEVERITIES, Insight, NotApplicable, RuleFailed, RuleOutcome
-from perfkit.sql.front_matter import PLACEHOLDER, Rule, parse_rule
+from perfkit.sql.front_matter import PLACEHOLDER, Rule, needed_types, parse_rule
 from perfkit.sql.mentions import mentions
 from perfkit.sql.rulebook import RULES_DIR, load_rules, run_rules
 from perfkit.workflows.insights import database, insights
@@ -287,6 +287,43 @@ class TestFolders:
         assert isinstance(load_rules(tmp_path)[-1], Rule)
 
 
+class TestEvents:
+    @pytest.mark.parametrize(
+        ("needs", "unmet"),
+        [
+            ("events", ()),
+            ("events:request", ()),
+            ("events:cache_operation|request", ()),
+            ("rss_bytes, events:gc|log", ("events:gc|log",)),
+            ("events, events:gc, events:perfkit", ("events:gc", "events:perfkit")),
+        ],
+    )
+    def test_a_rule_may_need_events_of_some_type(self, needs: str, unmet: tuple[str, ...]) -> None:
+        """One of several types is enough."""
+        events = [{"type": "request", "at_s": 1}, {"type": "perfkit.decision", "at_s": 2}]
+        speaking = make_recording(seconds=10, events=events, rss_bytes=1)
+
+        (found,) = ask(speaking, rule_text(needs=needs))
+
+        assert (found.needs if isinstance(found, NotApplicable) else ()) == unmet
+
+    def test_where_nobody_spoke_that_is_all_that_is_told(self, recording: MadeRecording) -> None:
+        """Whatever type it is; what perfkit says of itself is nothing that was said."""
+        own = [{"type": "perfkit.decision", "at_s": 2}]
+        for silent in (recording, make_recording(seconds=10, events=own, rss_bytes=1)):
+            for needs in ("events", "events:gc", "fds_ratio, events:gc"):
+                (found,) = ask(silent, rule_text(needs=needs))
+
+                assert isinstance(found, NotApplicable)
+                assert found.needs == ("events",)
+
+    def test_a_rule_without_its_events_costs_no_reading(self, recording: MadeRecording) -> None:
+        """Its query is not looked at, so the columns that it names are not loaded."""
+        ask(recording, rule_text(needs="events"))
+
+        assert not any("rss_bytes" in asked for asked in recording.asked)
+
+
 class TestOwnRules:
     """One contract for all rules that perfkit brings."""
 
@@ -317,11 +354,16 @@ class TestOwnRules:
     @own
     def test_needs_are_metrics(self, rule: Rule) -> None:
         """A name that no recorder writes would make the rule never apply."""
-        assert set(rule.needs) <= METRICS.keys()
+        columns = {need for need in rule.needs if needed_types(need) is None}
+
+        assert columns <= METRICS.keys()
 
     def test_they_say_nothing_of_a_quiet_process(self) -> None:
-        """Every metric is there, at rest: no rule fails, none is left out, none speaks."""
-        assert insights(make_recording(**QUIET)) == []  # type: ignore[arg-type]
+        """Every metric is there, at rest: no rule fails, none speaks, only events are lacking."""
+        outcomes = insights(make_recording(**QUIET))  # type: ignore[arg-type]
+
+        assert {one.needs for one in outcomes if isinstance(one, NotApplicable)} == {("events",)}
+        assert all(isinstance(one, NotApplicable) for one in outcomes)
 
     @pytest.mark.parametrize("seconds", [0, 0.1, 0.2, 1, 3])
     def test_they_say_nothing_of_a_session_too_short(self, seconds: float) -> None:

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 import test_rules
+import test_rules_events
 from made_recordings import GIB, MIB, QUIET, make_recording, process
 from test_rules import Case, cumulated, during, fires, noisy, spares
 
+from perfkit.model.insight import NotApplicable
 from perfkit.sql.front_matter import Rule
 from perfkit.sql.rulebook import load_rules
 from perfkit.workflows.insights import insights
@@ -159,11 +161,14 @@ def test_swap_is_put_down_to_whoever_has_it() -> None:
 
 
 def test_a_quiet_process_is_left_in_peace() -> None:
-    """Asked all at once, no rule fails and none speaks."""
-    assert insights(make_recording(**QUIET)) == []  # type: ignore[arg-type]
+    """Asked all at once, no rule fails and none speaks; those on events have none to speak of."""
+    outcomes = insights(make_recording(**QUIET))  # type: ignore[arg-type]
+
+    assert {one.needs for one in outcomes if isinstance(one, NotApplicable)} == {("events",)}
+    assert [one for one in outcomes if not isinstance(one, NotApplicable)] == []
 
 
-ALL_CASES = [*test_rules.CASES, *CASES]
+ALL_CASES = [*test_rules.CASES, *CASES, *test_rules_events.CASES]
 
 
 @pytest.mark.parametrize("rule", [rule.id for rule in load_rules() if isinstance(rule, Rule)])
