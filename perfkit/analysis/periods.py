@@ -47,7 +47,8 @@ class Periods:
     (k), `ticks_count`, and for each metric `NAME_mean` (float64), `NAME_min`, `NAME_max`,
     `NAME_last` (as the metric: int64 or float64) and `NAME_count`. Metrics that are clocks give
     none. Metrics made of events (EVENT_METRICS) have one column of their own name, and with them
-    comes `events_count`. metrics: the specs of all columns that come out, in order, `t_ns` first.
+    comes `events_count`; where ticks have them as given, not made (an imported column: a float of 64
+    bits), it is the mean over the period. metrics: the specs of all columns that come out, in order, `t_ns` first.
     inputs: what blocks should carry, `events` among it where that is needed; a block without one
     counts as null there.
     """
@@ -57,10 +58,12 @@ class Periods:
         interval_ns: the interval asked for."""
         self.length_ns = period_length_ns(interval_ns)
         summarised = [metric for metric in metrics if metric.kind != CLOCK]
+        given = [one for one in summarised if one.name in _OF_EVENTS and one.format == FLOAT]
         chosen = [metric for metric in summarised if metric.name not in _OF_EVENTS]
-        said = [metric for metric in summarised if metric.name in _OF_EVENTS]
+        said = [one for one in summarised if one.name in _OF_EVENTS and one not in given]
+        self._given = frozenset(metric.name for metric in given)
         self._events = _PeriodEvents([metric.name for metric in said]) if said else None
-        inputs = {metric.name for metric in chosen}
+        inputs = {metric.name for metric in (*chosen, *given)}
         self.inputs: frozenset[str] = frozenset({*inputs, EVENTS, SLEEP} if said else inputs)
         self.metrics: tuple[Metric, ...] = (
             *_OWN_METRICS,
@@ -69,10 +72,11 @@ class Periods:
                 for metric in chosen
                 for statistic in PERIOD_STATISTICS
             ),
+            *map(_of_period, given),
             *(() if self._events is None else self._events.metrics),
         )
-        self._names = [metric.name for metric in chosen]
-        self._open = {metric.name: _nothing(metric) for metric in chosen}
+        self._names = [metric.name for metric in (*chosen, *given)]
+        self._open = {metric.name: _nothing(metric) for metric in (*chosen, *given)}
         self._nothing = dict(self._open)
         self._period: int | None = None
         self._ticks = 0
@@ -98,7 +102,7 @@ class Periods:
         columns: dict[str, Column] = {}
         for name in self._names:
             figures = _figures(block.columns.get(name), bins, len(periods), self._open[name])
-            columns |= _columns(name, figures, slice(0, -1))
+            columns |= self._told(name, figures, slice(0, -1))
             self._open[name] = figures.last_bin()
         if self._events is not None:
             self._events.add(block)
@@ -114,7 +118,7 @@ class Periods:
             return self._no_periods()
         columns: dict[str, Column] = {}
         for name in self._names:
-            columns |= _columns(name, self._open[name], slice(None))
+            columns |= self._told(name, self._open[name], slice(None))
         if self._events is not None:
             columns |= self._events.closed(np.array([self._last_ns]))
             self._events = self._events.afresh()
@@ -126,11 +130,15 @@ class Periods:
     def _no_periods(self) -> Block:
         columns: dict[str, Column] = {}
         for name in self._names:
-            columns |= _columns(name, self._nothing[name], slice(0, 0))
+            columns |= self._told(name, self._nothing[name], slice(0, 0))
         nothing = np.zeros(0, np.int64)
         if self._events is not None:
             columns |= self._events.closed(nothing)
         return self._closed(nothing, nothing, columns)
+
+    def _told(self, name: str, figures: _Figures, rows: slice) -> dict[str, Column]:
+        columns = _columns(name, figures, rows)
+        return {name: columns[f"{name}_mean"]} if name in self._given else columns
 
     def _closed(
         self,

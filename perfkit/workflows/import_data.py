@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from perfkit.analysis.events import TICK_METRICS as EVENT_TICK_METRICS
 from perfkit.analysis.rates import DERIVED_METRICS, Rates
-from perfkit.analysis.watched import WATCHED
 from perfkit.errors import OutputRefused
-from perfkit.foreign.series import Layout, own_metric, parse_mapping
+from perfkit.foreign.series import Layout, parse_mapping
 from perfkit.foreign.series import layout as layout_of
 from perfkit.foreign.series_formats import open_series
 from perfkit.foreign.series_ticks import Ticks
@@ -96,11 +96,8 @@ def import_data(
 
 def _known() -> dict[str, Metric]:
     """Every metric that perfkit has, as imported sessions keep it: rates just as they were given."""
-    derived = (_exact(metric) for metric in DERIVED_METRICS)
-    told = (_of_events(one.metric) for one in WATCHED if one.column == one.metric)
-    return {
-        metric.name: metric for metric in (*told, *derived, *RAW_METRICS) if metric.kind != CLOCK
-    }
+    derived = (_exact(metric) for metric in (*EVENT_TICK_METRICS, *DERIVED_METRICS))
+    return {metric.name: metric for metric in (*derived, *RAW_METRICS) if metric.kind != CLOCK}
 
 
 def _exact(metric: Metric) -> Metric:
@@ -108,12 +105,6 @@ def _exact(metric: Metric) -> Metric:
     return Metric(
         metric.name, metric.unit, metric.kind, metric.group, metric.scope, metric.meaning, stored
     )
-
-
-def _of_events(name: str) -> Metric:
-    one = own_metric(name)
-    meaning = "as imported; perfkit makes it of an application's events"
-    return Metric(one.name, one.unit, one.kind, one.group, one.scope, meaning, one.format)
 
 
 def _assert_apart(source: Path, output: Path) -> None:

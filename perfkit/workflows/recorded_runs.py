@@ -14,15 +14,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from perfkit.errors import UnusableInput
 from perfkit.gate.differences import COLUMNS, Profile, profile
-from perfkit.model.session import Session
+from perfkit.model.session import IMPORTED, Session
 from perfkit.model.text import printable
 from perfkit.model.verdict import ALTERNATING, DUET
 from perfkit.session.journal import SUFFIX
 from perfkit.session.reader import expand
 from perfkit.workflows.patterns import matching
-from perfkit.workflows.source import LIVE, ORPHANED, open_recording
+from perfkit.workflows.source import LIVE, ORPHANED, Recording, open_recording
 
 _MAGIC = b"PAR1"
 _ENDINGS = (".parquet", ".parquet" + SUFFIX)
@@ -43,6 +45,14 @@ _NOTES: Mapping[str, tuple[str, float]] = {
     "write_calls": ("exit_write_calls", 1.0),
     "instructions": ("exit_instructions", 1.0),
 }
+
+_RATES: Mapping[str, str] = {
+    "cpu_percent": "cpu_percent",
+    "minor_faults_per_s": "minor_faults_per_s",
+    "read_bytes_per_s": "read_bytes_per_s",
+    "written_bytes_per_s": "write_bytes_per_s",
+}
+"""What a window is compared by, to the column of a foreign file that gives it."""
 
 _DESIGN_NOTE = "gate_design"
 _WHOLE_ENDS = ("the target exited", "the last process of the tree exited")
@@ -179,6 +189,8 @@ def _read(path: Path) -> RecordedRun | str:
     )
     course = profile(blocks, session.target_name)
     values = _window_values(course) if window else _run_values(session, course)
+    if session.mode == IMPORTED:
+        values = {**_given_rates(recording), **values}
     if slept:
         values.pop("wall_s", None)
     if not values:
@@ -246,6 +258,20 @@ def _window_values(course: Profile) -> dict[str, float]:
     if course.memory_bytes is not None:
         values["sampled_rss_bytes"] = course.memory_bytes
     return values
+
+
+def _given_rates(recording: Recording) -> dict[str, float]:
+    """Rates of a foreign file, each the mean over the time that its rows stand for."""
+    sums = {column: np.zeros(2) for column in _RATES.values()}
+    before_ns = 0
+    for block in recording.blocks(tuple(sums)):
+        passed = np.diff(block.t_ns, prepend=before_ns) / 1e9
+        before_ns = int(block.t_ns[-1])
+        for name, one in block.columns.items():
+            there = one.valid
+            sums[name] += (passed[there] @ one.values[there], passed[there].sum())
+    found = {metric: sums[column] for metric, column in _RATES.items()}
+    return {name: float(total / length) for name, (total, length) in found.items() if length > 0}
 
 
 def _number(text: str) -> float | None:

@@ -16,6 +16,7 @@ from perfkit.workflows.events import events
 from perfkit.workflows.import_data import STOP_REASON, import_data
 from perfkit.workflows.info import info
 from perfkit.workflows.insights import database
+from perfkit.workflows.recorded_runs import observations_of_sessions
 from perfkit.workflows.source import open_recording
 
 S = 1_000_000_000
@@ -141,3 +142,29 @@ def test_a_session_is_not_imported_again_and_a_failure_leaves_nothing(tmp_path: 
     with pytest.raises(UnusableInput, match="line 30002"):
         import_data(late, tmp_path / "late.parquet")
     assert sorted(one.name for one in tmp_path.iterdir()) == ["job.csv", "job.parquet", "late.csv"]
+
+
+def test_metrics_of_events_have_their_periods_too(tmp_path: Path) -> None:
+    """Given as columns, the period's figure is their mean."""
+    path = tmp_path / "fps.csv"
+    path.write_text("t_s,fps\n" + "".join(f"{t / 2},{60 - 30 * (t % 2)}\n" for t in range(40)))
+    import_data(path, tmp_path / "fps.parquet")
+    views = database(open_recording(tmp_path / "fps.parquet"))
+    try:
+        found = views.query("SELECT DISTINCT fps FROM periods")
+    finally:
+        views.close()
+    assert found.rows in ([(48.0,), (42.0,)], [(42.0,), (48.0,)])
+
+
+def test_imported_sessions_are_compared_by_the_rates_they_give(tmp_path: Path) -> None:
+    """Each row counts for the time since the one before; a counter, where there is one, counts more."""
+    path = tmp_path / "a.csv"
+    path.write_text("t_s,cpu_percent\n0,99\n1,10\n4,50\n5,\n")
+    import_data(path, tmp_path / "a.parquet")
+    side = observations_of_sessions(str(tmp_path / "a.parquet"))
+    assert not side.failed
+    assert side.runs[0].values["cpu_percent"] == pytest.approx((10 * 1 + 50 * 3) / 4)
+    import_data(_csv(tmp_path), tmp_path / "b.parquet")
+    (run,) = observations_of_sessions(str(tmp_path / "b.parquet")).runs
+    assert run.values["cpu_percent"] == pytest.approx(50)
