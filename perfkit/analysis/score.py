@@ -1,18 +1,18 @@
 """How a session did, in one word: a score from its measurable parts, a status from score or insights.
 
-The score weighs frames, memory, latency and cache; what the session does not have is left out and
-the rest renormalised. Below half of the weight there is no score: a number made of little would
-look as sure as one made of all.
+The score weighs frames, memory, latency and cache, each over the whole session; what the session
+does not have is left out and the rest renormalised. Below half of the weight there is no score: a
+number made of little would look as sure as one made of all.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from perfkit.model.insight import SEVERITIES, Insight
-from perfkit.model.report import MetricSummary, Verdict
+from perfkit.model.report import Verdict
 
 WEIGHTS: Mapping[str, float] = {"fps": 0.3, "memory": 0.25, "latency": 0.25, "cache": 0.2}
 LEAST_WEIGHT = 0.5
@@ -22,23 +22,24 @@ LEAST_TICKS = 10
 LEAST_NS = 3_000_000_000
 """Below either, that no rule found anything says nothing of the target."""
 
-# Up to half of what binds the target is room enough; at all of it nothing is left.
-COMFORTABLE_MEMORY_RATIO = 0.5
+SMOOTH_FPS = 60.0
+SLOWEST_MS = 3000.0
+"""Frames a second that are worth all of their part; latency that is worth nothing of it."""
 
 
-def verdict(summaries: Iterable[MetricSummary], insights: Sequence[Insight]) -> Verdict:
+def verdict(
+    figures: Mapping[str, float | None], insights: Sequence[Insight], recommendations: int
+) -> Verdict:
     """Score, status and where the status comes from.
 
-    summaries: of the whole session; those that no part of the score uses are passed over.
-    insights: what the rules found. One whose severity is `info` is a remark: it asks for nothing
-    and does not count as a recommendation.
+    figures: see `score_parts`. insights: what the rules found. recommendations: how many there are.
     """
-    parts = score_parts(summaries)
+    parts = score_parts(figures)
     score = weighted_score(parts)
     if score is None:
         status, reason = _status_from_insights(insights)
         return Verdict(None, status, f"{reason} (no score: {_too_little(parts)})", parts)
-    status, reason = _status_from_score(score, insights)
+    status, reason = _status_from_score(score, insights, recommendations)
     return Verdict(score, status, reason, parts)
 
 
@@ -51,20 +52,27 @@ def unless_too_short(found: Verdict, ticks: int, duration_ns: int) -> Verdict:
     return replace(found, status="unknown", reason=f"too short to judge: {seen}; {found.reason}")
 
 
-def score_parts(summaries: Iterable[MetricSummary]) -> dict[str, float | None]:
-    """Every part of WEIGHTS to its value, 0 (worst) to 100, or None where it was not recorded."""
-    mean = {summary.metric.name: summary.mean for summary in summaries}
+def score_parts(figures: Mapping[str, float | None]) -> dict[str, float | None]:
+    """Every part of WEIGHTS to its value, 0 (worst) to 100, or None where it was not measured.
+
+    figures: of the whole session: `fps` frames a second, `memory` use over what binds, `latency`
+    mean in milliseconds, `cache` share of hits.
+    """
+    known = {name: value for name, value in figures.items() if value is not None}
     parts: dict[str, float | None] = dict.fromkeys(WEIGHTS)
-    parts["memory"] = memory_part(mean.get("memory_pressure_ratio"))
+    for name, value in known.items():
+        if math.isfinite(value):
+            parts[name] = 100.0 * min(1.0, max(0.0, _part(name, value)))
     return parts
 
 
-def memory_part(pressure_ratio: float | None) -> float | None:
-    """100 up to COMFORTABLE_MEMORY_RATIO of the capacity that binds, falling to 0 at all of it."""
-    if pressure_ratio is None or not math.isfinite(pressure_ratio):
-        return None
-    room = (1.0 - pressure_ratio) / (1.0 - COMFORTABLE_MEMORY_RATIO)
-    return 100.0 * min(1.0, max(0.0, room))
+def _part(name: str, value: float) -> float:
+    """The part as the design has it, 1 being the best."""
+    if name == "fps":
+        return value / SMOOTH_FPS
+    if name == "memory":
+        return 1.0 - value
+    return 1.0 - value / SLOWEST_MS if name == "latency" else value
 
 
 def weighted_score(parts: Mapping[str, float | None]) -> float | None:
@@ -77,11 +85,9 @@ def weighted_score(parts: Mapping[str, float | None]) -> float | None:
     return sum(WEIGHTS[name] * value for name, value in known.items()) / weight
 
 
-def _status_from_score(score: float, insights: Sequence[Insight]) -> tuple[str, str]:
-    asked = [insight for insight in insights if insight.severity != "info"]
-    count = len(asked)
-    found = f"{count} insight{'' if count == 1 else 's'} with a recommendation"
-    if score >= 90 and not asked:
+def _status_from_score(score: float, insights: Sequence[Insight], count: int) -> tuple[str, str]:
+    found = f"{count} recommendation{'' if count == 1 else 's'}"
+    if score >= 90 and not count:
         status = "excellent"
     elif score >= 80 and count <= 2:
         status = "good"

@@ -210,7 +210,9 @@ def verdict_words(report: Report) -> tuple[str, str]:
     verdict = report.verdict
     status, reason = printable(verdict.status, 20).upper(), printable(verdict.reason)
     if verdict.score is not None and math.isfinite(verdict.score):
-        reason = f"score {verdict.score:.0f} of 100; {reason}"
+        known = [(name, part) for name, part in verdict.parts.items() if part is not None]
+        parts = ", ".join(f"{printable(name)} {part:.0f}" for name, part in known)
+        reason = f"score {verdict.score:.0f} of 100 ({parts}); {reason}"
     elif "no score" not in reason:
         reason = f"no score; {reason}"
     return status, reason.removesuffix("; ")
@@ -388,12 +390,25 @@ def unknown_sentences(report: Report) -> list[str]:
     return sentences
 
 
+def _need(need: str) -> str:
+    """What a rule would have needed: a column, or events of some types."""
+    kind, colon, types = need.partition(":")
+    if kind != "events":
+        return printable(need, 80)
+    if not colon:
+        return "events of the application"
+    return f"events of type {printable(types.replace('|', ' or '), 200)}"
+
+
 def rule_sentences(report: Report) -> list[str]:
     """Which rules could not speak, and why."""
+    by_needs: dict[tuple[str, ...], list[str]] = {}
+    for one in report.not_applicable:
+        by_needs.setdefault(one.needs, []).append(printable(one.rule, 60))
     sentences = [
-        f"{printable(one.rule, 60)}: not applicable, needs "
-        + ", ".join(printable(need, 80) for need in one.needs)
-        for one in report.not_applicable
+        f"{', '.join(rules)}: not applicable, need{'s' if len(rules) == 1 else ''} "
+        + ", ".join(_need(need) for need in needs)
+        for needs, rules in by_needs.items()
     ]
     sentences += [
         f"{printable(one.rule, 60)}: failed, {printable(one.reason, 300)}"

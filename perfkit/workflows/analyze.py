@@ -24,6 +24,7 @@ from perfkit.session.reader import expand
 from perfkit.workflows.findings import findings
 from perfkit.workflows.insights import insights
 from perfkit.workflows.pipeline_settings import pipeline_settings
+from perfkit.workflows.score_figures import score_figures
 from perfkit.workflows.source import Recording, open_recording
 
 ENOUGH_PERIODS = 30
@@ -82,7 +83,9 @@ def analyze(
     summarised = summaries.finish()
     outcomes = insights(recording, rules_dir, settings.thresholds)
     found = tuple(one for one in outcomes if isinstance(one, Insight))
+    figures = score_figures(recording, summarised)
     said = tuple(latest(findings(recording, settings)))
+    advised = tuple(recommendations(found, said, shlex.quote(printable(str(path)))))
     return Report(
         source=str(path),
         source_kind=recording.kind,
@@ -92,10 +95,10 @@ def analyze(
         insights=found,
         not_applicable=tuple(one for one in outcomes if isinstance(one, NotApplicable)),
         failed_rules=tuple(one for one in outcomes if isinstance(one, RuleFailed)),
-        verdict=_verdict(summarised, found, own),
+        verdict=_verdict(verdict(figures, found, len(advised)), summarised, own, silent=not found),
         cannot_tell=(*_cannot_tell(recording, own, summarised), *_too_late(recording, found)),
         findings=said,
-        recommendations=tuple(recommendations(found, said, shlex.quote(printable(str(path))))),
+        recommendations=advised,
     )
 
 
@@ -109,11 +112,11 @@ def _too_late(recording: Recording, found: Sequence[Insight]) -> Iterator[str]:
 
 
 def _verdict(
-    summaries: Sequence[MetricSummary], found: Sequence[Insight], own: Monitoring
+    found: Verdict, summaries: Sequence[MetricSummary], own: Monitoring, *, silent: bool
 ) -> Verdict:
     """The verdict, "unknown" where nothing or next to nothing was measured: no news is not good news."""
-    judged = unless_too_short(verdict(summaries, found), own.ticks, own.duration_ns)
-    if found or any(one.count for one in summaries if one.metric.scope != RECORDER):
+    judged = unless_too_short(found, own.ticks, own.duration_ns)
+    if not silent or any(one.count for one in summaries if one.metric.scope != RECORDER):
         return judged
     return replace(judged, status="unknown", reason="no score; nothing was measured")
 

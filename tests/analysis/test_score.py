@@ -8,10 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfkit.analysis.score import WEIGHTS, memory_part, score_parts, verdict, weighted_score
+from perfkit.analysis.score import WEIGHTS, score_parts, verdict, weighted_score
 from perfkit.model.insight import SEVERITIES, Insight
-from perfkit.model.metric import FLOAT, GAUGE, SYSTEM, TARGET, Metric
-from perfkit.model.report import MetricSummary
 
 PART = st.none() | st.floats(0, 100)
 PARTS = st.fixed_dictionaries(dict.fromkeys(WEIGHTS, PART))
@@ -21,9 +19,8 @@ def insight(severity: str) -> Insight:
     return Insight("a-rule", "A rule", severity, "memory", "impact", "message", {}, ("act",))
 
 
-def pressure(mean: float | None) -> MetricSummary:
-    metric = Metric("memory_pressure_ratio", "ratio", GAUGE, SYSTEM, TARGET, "pressure", FLOAT)
-    return MetricSummary(metric, 1, mean, mean, mean, mean, mean, mean, None, ())
+def asked(severities: tuple[str, ...]) -> int:
+    return sum(severity != "info" for severity in severities)
 
 
 class TestScore:
@@ -55,18 +52,29 @@ class TestScore:
     @given(st.floats(0, 2), st.floats(0, 2))
     def test_more_memory_pressure_is_never_better(self, one: float, other: float) -> None:
         """The memory part falls, or stays, as pressure rises."""
-        low, high = memory_part(min(one, other)), memory_part(max(one, other))
+        low = score_parts({"memory": min(one, other)})["memory"]
+        high = score_parts({"memory": max(one, other)})["memory"]
 
         assert low is not None and high is not None
         assert 0 <= high <= low <= 100
 
-    def test_the_memory_part_at_its_corners(self) -> None:
-        """Half is comfortable, all is nothing left, unknown stays unknown."""
-        assert memory_part(0.5) == 100
-        assert memory_part(0.75) == pytest.approx(50)
-        assert memory_part(1.0) == 0
-        assert memory_part(None) is None
-        assert memory_part(float("nan")) is None
+    @pytest.mark.parametrize(
+        ("part", "figure", "value"),
+        [
+            ("fps", 60, 100), ("fps", 120, 100), ("fps", 30, 50), ("fps", 0, 0),
+            ("memory", 0, 100), ("memory", 0.75, 25), ("memory", 1.2, 0),
+            ("latency", 0, 100), ("latency", 1500, 50), ("latency", 9000, 0),
+            ("cache", 1, 100), ("cache", 0.25, 25),
+            ("fps", None, None), ("latency", float("nan"), None),
+        ],
+    )  # fmt: skip
+    def test_a_part_at_its_corners(
+        self, part: str, figure: float | None, value: float | None
+    ) -> None:
+        """The formulas of the design, and unknown stays unknown."""
+        assert score_parts({part: figure})[part] == (
+            value if value is None else pytest.approx(value)
+        )
 
 
 class TestStatusWithoutScore:
@@ -83,16 +91,18 @@ class TestStatusWithoutScore:
         self, severities: tuple[str, ...], status: str
     ) -> None:
         """Memory alone is a quarter of the weight, so there is no score to go by."""
-        found = verdict([pressure(0.2)], [insight(severity) for severity in severities])
+        found = verdict(
+            {"memory": 0.2}, [insight(severity) for severity in severities], asked(severities)
+        )
 
         assert found.score is None
         assert found.status == status
         assert "comes from the insights" in found.reason
-        assert found.parts["memory"] == 100
+        assert found.parts["memory"] == pytest.approx(80)
 
     def test_a_session_without_any_part_is_judged_too(self) -> None:
         """No summaries at all: still a status and a sentence."""
-        found = verdict([], [])
+        found = verdict({}, [], 0)
 
         assert (found.score, found.status) == (None, "good")
         assert "were not recorded" in found.reason
@@ -126,7 +136,7 @@ class TestStatusWithScore:
             "perfkit.analysis.score.score_parts", lambda _: dict.fromkeys(WEIGHTS, float(value))
         )
 
-        found = verdict([], [insight(severity) for severity in severities])
+        found = verdict({}, [insight(severity) for severity in severities], asked(severities))
 
         assert found.score == pytest.approx(value)
         assert found.status == status
@@ -139,17 +149,9 @@ class TestStatusWithScore:
         for value, first, second in product((10, 60, 80, 90, 100), SEVERITIES, SEVERITIES):
             parts = dict.fromkeys(WEIGHTS, float(value))
             monkeypatch.setattr("perfkit.analysis.score.score_parts", lambda _, parts=parts: parts)
-            fewer, more = [insight(first)], [insight(first), insight(second)]
-
-            statuses = [verdict([], found).status for found in (fewer, more)]
+            statuses = [
+                verdict({}, [insight(one) for one in found], asked(found)).status
+                for found in ((first,), (first, second))
+            ]
 
             assert order.index(statuses[1]) <= order.index(statuses[0])
-
-
-def test_parts_pass_over_what_they_do_not_use() -> None:
-    """Only the pressure ratio is a part so far; other summaries change nothing."""
-    other = MetricSummary(
-        Metric("rss_bytes", "bytes", GAUGE, SYSTEM, TARGET, "memory"), 1, 1, 1, 1, 1, 1, 1, None, ()
-    )
-
-    assert score_parts([other]) == dict.fromkeys(WEIGHTS)
