@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,29 +38,12 @@ FROM event_measures
 _PERIOD_COLUMNS = ("t_ns", "end_ns", "period", "ticks_count")
 
 
-@dataclass(frozen=True)
-class Examined:
-    """What the rules said, in their order, and the session-wide figures of the score."""
-
-    outcomes: list[RuleOutcome]
-    measures: Mapping[str, float | None]
-
-
 def insights(
     recording: Recording,
     rules_dir: Path | None = None,
     thresholds: Thresholds | None = None,
 ) -> list[RuleOutcome]:
-    """What every rule says of the recording; see `examine`."""
-    return examine(recording, rules_dir, thresholds).outcomes
-
-
-def examine(
-    recording: Recording,
-    rules_dir: Path | None = None,
-    thresholds: Thresholds | None = None,
-) -> Examined:
-    """What every rule says of the recording, and what its events measure.
+    """What every rule says of the recording, in the order of the rules.
 
     rules_dir: a folder of rules beside perfkit's own. thresholds: the default ones by default.
     Raises UnusableInput if the folder or the recording cannot be read; a rule that is wrong is a
@@ -72,8 +54,7 @@ def examine(
     given = {"session": shlex.quote(printable(str(recording.path)))}
     views = database(recording, thresholds)
     try:
-        outcomes = run_rules(views, rules, known, format_by_name, given)
-        return Examined(outcomes, event_measures(views))
+        return run_rules(views, rules, known, format_by_name, given)
     finally:
         views.close()
 

@@ -10,8 +10,10 @@ import test_rules
 from made_recordings import QUIET, make_recording
 from test_rules import NOISE, Case, cumulated, fires, spares
 
+from perfkit.analysis import event_series
 from perfkit.model.insight import Insight, NotApplicable
 from perfkit.model.thresholds import Threshold, Thresholds
+from perfkit.sql.event_views import FRAMES, OPERATIONS
 from perfkit.workflows.insights import insights
 
 Said = list[dict[str, Any]]
@@ -305,3 +307,12 @@ def test_the_marks_are_those_that_are_set() -> None:
     assert found(Thresholds()) == ["medium"]
     assert found(Thresholds(fps=Threshold(30, 20))) == []
     assert found(Thresholds(fps=Threshold(60, 45))) == ["high"]
+
+
+def test_rules_and_columns_mean_the_same_events() -> None:
+    """SQL cannot import what the columns are made of, so it is held here."""
+    assert set(FRAMES) == event_series.FRAMES
+    assert set(OPERATIONS) == event_series.OPERATIONS
+    texts = {rule.id: rule.sql for rule in test_rules.RULES}
+    assert all(f"'{type}'" in texts["frame-rate-low"] for type in FRAMES)
+    assert all(f"'{type}'" in texts["latency-high"] for type in OPERATIONS)
