@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from block_examples import CUTS, any_session, block, cut, joined
 from hypothesis import given
 from hypothesis import strategies as st
 
 from perfkit.analysis.periods import PERIOD_STATISTICS, Periods, period_length_ns
-from perfkit.model.block import Block
+from perfkit.model.block import Block, Column
 from perfkit.model.metric import (
     CLOCK,
     COUNTER,
@@ -18,6 +19,7 @@ from perfkit.model.metric import (
     FLOAT,
     GAUGE,
     INTEGER,
+    RATE,
     RECORDER,
     SINGLE,
     TARGET,
@@ -191,3 +193,22 @@ def test_what_a_block_closes_depends_on_its_ticks_alone(ticks: Block, cuts: list
             before = sorted({t // S for t in seen})[:-1]
             assert len(closed) == 0 or closed.columns["period"].values[-1] == before[-1]
             assert (closed.t_ns < seen[-1] - seen[-1] % S).all()
+
+
+@given(st.lists(st.integers(0, 60), max_size=6))
+def test_metrics_of_events_that_were_given_are_their_mean(cuts: list[int]) -> None:
+    """An imported column of frames a second: one column of its own name, however ticks are cut."""
+    rng = np.random.default_rng(1)
+    given_fps = Metric("fps", "count/s", RATE, FAST, TARGET, "frames", FLOAT)
+    values, valid = rng.normal(60, 5, 60), rng.random(60) < 0.8
+    t_ns = np.arange(60, dtype=np.int64) * 300_000_000
+    whole = Block(t_ns, {"fps": Column(values, valid)})
+    outcomes = []
+    for blocks in ([whole], cut(whole, cuts), cut(whole, list(range(60)))):
+        periods = Periods([given_fps], 100_000_000)
+        closed = [*(periods.add(one) for one in blocks), periods.finish()]
+        assert [metric.name for metric in periods.metrics[3:]] == ["fps"]
+        outcomes.append(joined(closed, "fps"))
+    assert outcomes[0] == outcomes[1] == outcomes[2]
+    first = valid[:4]
+    assert outcomes[0][0] == pytest.approx(values[:4][first].mean())
