@@ -178,15 +178,15 @@ class _PeriodEvents:
 
     def closed(self, lasts_ns: npt.NDArray[np.int64]) -> dict[str, Column]:
         """The figures of the next periods; lasts_ns: the last tick of each."""
-        if not len(lasts_ns):
-            return {metric.name: _placed((lasts_ns, np.zeros(0)), 0) for metric in self.metrics}
         after_ns = self._history.before_ns if self._after_ns is None else self._after_ns
-        windows = self._history.windows(np.concatenate(([after_ns], lasts_ns[:-1])), lasts_ns)
+        bounds_ns = np.concatenate(([after_ns], lasts_ns))
+        windows = self._history.windows(bounds_ns[:-1], bounds_ns[1:])
         columns = {EVENTS_COUNT.name: _all_valid(self._history.counts(windows))}
         for name, found in self._history.found(windows).items():
             columns[name] = _placed(found, len(lasts_ns))
-        self._after_ns = int(lasts_ns[-1])
-        self._history.forget(self._after_ns)
+        if len(lasts_ns):
+            self._after_ns = int(lasts_ns[-1])
+            self._history.forget(self._after_ns)
         return columns
 
 
