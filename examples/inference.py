@@ -36,9 +36,9 @@ Task = tuple[int, int, str, float]
 WORKERS = 4
 OLD_KERNEL = 2  # the worker that nobody has updated
 FEATURES, HIDDEN = 128, 128
-BATCHES_PER_S = 10
-BATCH_SIZES = (512, 768, 1024)
-BUSY_FROM, BUSY_UNTIL, BUSY_FACTOR = 0.4, 0.65, 10  # shares of the time, and how much larger then
+BATCHES_PER_S = 16
+BATCH_SIZES = (2048, 3072, 4096)
+BUSY_FROM, BUSY_UNTIL, BUSY_FACTOR = 0.4, 0.65, 3  # shares of the time, and how much larger then
 BAD_INPUT = 0.02
 IN_FLIGHT = 8
 

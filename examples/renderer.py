@@ -2,7 +2,7 @@
 
 Of a hundred thousand items the few that can be seen are painted into a buffer of numpy. In the
 middle of the list items have pictures, and a frame takes longer than there is time for: the frame
-rate falls. After a few seconds the renderer notices and lowers the quality, and it recovers.
+rate falls. The renderer is patient; when it lowers the quality at last, the rate recovers.
 
     perfkit record -o renderer.parquet -- python examples/renderer.py [SECONDS [SEED]]
     perfkit query renderer.parquet "SELECT labels['quality_level'], count(*),
@@ -24,10 +24,10 @@ ITEMS = 100_000
 VISIBLE = 24
 FRAMES_PER_S = 60
 WIDTH, HEIGHT = 480, 20  # of one item
-PICTURES_FROM, PICTURES_UNTIL = 0.35, 0.75  # shares of the list
+PICTURES_FROM, PICTURES_UNTIL = 0.2, 0.85  # shares of the list
 PLAIN_MS = 6.0
-PICTURE_MS = 28.0
-PATIENCE = 0.15  # a share of the time: how long it is slow before the quality is lowered
+PICTURE_MS = 30.0
+PATIENCE = 0.45  # a share of the time: how long it is slow before the quality is lowered
 QUALITIES = {"high": 1.0, "low": 0.3}
 
 Pixels = npt.NDArray[np.float32]

@@ -1,8 +1,8 @@
-"""A small shop on the web, its visitors, and a neighbour who takes the machine for a while.
+"""A small shop on the web, its visitors, and neighbours who take the machine for a while.
 
-Server, visitors and neighbour are one program, so that there is nothing to set up. The visitors come
-at a steady rate; while the neighbour, a report of the night, counts on every core, the same pages
-take several times as long. A search asks a database; the bank fails the checkout now and then.
+Server, visitors and neighbours are one program, so that there is nothing to set up. Visitors come
+at a steady rate; whenever the neighbours, reports of the night, count on every core, the same pages
+take several times as long. A search asks a database; the bank fails one checkout in three.
 
     perfkit record -o web.parquet -- python examples/web.py [SECONDS [SEED]]
     perfkit events web.parquet
@@ -30,9 +30,9 @@ OFFERS = 12_000
 VISITORS = 6
 PAUSE_S = 0.15
 PATHS = ("/", "/", "/search", "/search", "/cart", "/cart", "/checkout", "/favicon.ico")
-NEIGHBOUR_FROM, NEIGHBOUR_UNTIL = 0.45, 0.7  # shares of the time
 NEIGHBOURS = 3 * (os.cpu_count() or 1)
-DECLINED = 0.15
+THEY_COME, THEY_STAY = (0.25, 0.5, 0.75), 0.1  # shares of the time
+DECLINED = 0.33
 
 chance = random.Random()
 local = threading.local()
@@ -84,11 +84,11 @@ class Handler(BaseHTTPRequestHandler):
         """One request."""
         began_s = time.monotonic()
         page = PAGES.get(self.path)
-        status, answer = (200 if page else 404), b"{}"
+        status, answer, failure = (200 if page else 404), b"{}", {}
         try:
             answer = json.dumps(page() if page else None).encode()
         except ConnectionError as error:
-            status = 502
+            status, failure = 502, {"error": type(error).__name__}
             perfkit.event("log", level="error", message=str(error), route=self.path)
         self.send_response(status)
         self.send_header("Content-Length", str(len(answer)))
@@ -99,7 +99,8 @@ class Handler(BaseHTTPRequestHandler):
             route=self.path if page else "(none)",
             status_code=status,
             duration_ms=(time.monotonic() - began_s) * 1e3,
-            success=status < 500,
+            success=not failure,
+            **failure,
         )
 
     def log_message(self, format: str, *args: object) -> None:
@@ -148,16 +149,18 @@ def run(seconds: float, seed: int) -> None:
         visitors.start()
         threading.Thread(target=server.serve_forever).start()
         gc.callbacks.append(tell_of_collections)
-        time.sleep(NEIGHBOUR_FROM * seconds)
-        until_s = began_s + NEIGHBOUR_UNTIL * seconds
-        others = [
-            multiprocessing.Process(target=be_a_neighbour, args=(until_s,))
-            for _ in range(NEIGHBOURS)
-        ]
-        for process in others:
-            process.start()
-        for process in (*others, visitors):
-            process.join()
+        for share in THEY_COME:
+            time.sleep(max(0.0, began_s + share * seconds - time.monotonic()))
+            until_s = time.monotonic() + THEY_STAY * seconds
+            neighbours = [
+                multiprocessing.Process(target=be_a_neighbour, args=(until_s,))
+                for _ in range(NEIGHBOURS)
+            ]
+            for neighbour in neighbours:
+                neighbour.start()
+            for neighbour in neighbours:
+                neighbour.join()
+        visitors.join()
         server.shutdown()
 
 

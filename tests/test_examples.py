@@ -15,7 +15,7 @@ from perfkit.workflows.events import events
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the small recorder is for Linux")
 
-SECONDS = "1.5"
+SECONDS = "2"
 SAID = {
     "inference": {"ml_processing_start", "ml_processing_end", "worker_task_completed"},
     "web": {"request", "query_start", "query_end"},
