@@ -48,7 +48,7 @@ def _wire(line: Line) -> bytes:
 
 
 def _is(line: Line, *names: str) -> bool:
-    return line["type"] in (*names, *(f"{name}_end" for name in names))
+    return bool(line["type"] in (*names, *(f"{name}_end" for name in names)))
 
 
 def _operation(line: Line) -> bool:
@@ -124,7 +124,8 @@ def figures(said: Said, first: int, last: int) -> dict[str, float | None]:
 
 
 def _in_flight(so_far: Sequence[Line]) -> float | None:
-    spoken, known = False, set()
+    spoken = False
+    known: set[tuple[str, str]] = set()
     for line in so_far:
         if line["type"].startswith("perfkit."):
             continue
@@ -214,7 +215,9 @@ def any_talk(draw: st.DrawFn, most: int = 40) -> Said:
     steps = st.sampled_from([1, 10**6, 10**8, 10**8 + 51_000, 5 * 10**8, S, 2 * S, SILENCE])
     t_ns = np.cumsum(draw(st.lists(steps, min_size=1, max_size=most))).tolist()
     rows = st.integers(0, len(t_ns) - 1)
-    lines = draw(st.dictionaries(rows, st.lists(LINES, min_size=1, max_size=6), max_size=most))
+    lines: dict[int, list[Line]] = draw(
+        st.dictionaries(rows, st.lists(LINES, min_size=1, max_size=6), max_size=most)
+    )
     slept = draw(st.sets(rows, max_size=2))
     offset = draw(st.sampled_from([0, -t_ns[0], 3600 * S]))
     return Said([t + offset for t in t_ns], lines, slept)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ def ticks_of(said: Said, *names: str) -> list[list[float | None]]:
     return [listed(derived.columns[name]) for name in names]
 
 
-def every_tenth(lines: Mapping[float, Sequence[Mapping[str, object]]], seconds: float) -> Said:
+def every_tenth(lines: Mapping[float, Sequence[Any]], seconds: float) -> Said:
     """Ten ticks a second; lines by the second at whose tick they arrive."""
     t_ns = [round(k * 100 * MS) for k in range(round(seconds * 10) + 1)]
     return Said(t_ns, {round(at * 10): list(said) for at, said in lines.items()})
@@ -308,9 +309,7 @@ def test_a_column_is_the_same_whatever_else_is_asked_for(said: Said, names: set[
 
 
 @given(said=any_talk(), seed=st.integers(0, 2**32 - 1), lines=st.lists(LINES, min_size=1))
-def test_the_memory_of_the_past_is_its_open_window(
-    said: Said, seed: int, lines: list[dict[str, object]]
-) -> None:
+def test_the_memory_of_the_past_is_its_open_window(said: Said, seed: int, lines: list[Any]) -> None:
     """What was said long ago changes no figure of a window, only levels and what is usual."""
     long_ago = Said([0, *(t + 10**13 for t in said.t_ns)], {0: lines})
     for row, more in said.lines.items():
