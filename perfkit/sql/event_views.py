@@ -125,46 +125,7 @@ ORDER BY type, label NULLS FIRST, label_value, metric
 Over all of the type's events (label null), and over those with one value of one label.
 """
 
-FRAMES = ("frame", "frame_end", "virtual_scroll_render", "virtual_scroll_render_end")
-OPERATIONS = ("ml_processing", "ml_processing_end", "request", "request_end")
-"""Types of events that are a frame, and that are an operation somebody waits for."""
-
-PAUSE_S = 5
-"""Frames further apart than this have a pause between them: an idle application is not slow."""
-
-EVENT_MEASURES = f"""
-WITH frames AS (
-    SELECT (t_ns - lag(t_ns) OVER (ORDER BY t_ns)) / 1e9 AS gap_s
-    FROM {SCHEMA}.events WHERE type IN {FRAMES}
-), paced AS (
-    SELECT count(*) AS frames_count,
-           count(*) FILTER (WHERE gap_s <= {PAUSE_S})
-               / nullif(sum(gap_s) FILTER (WHERE gap_s <= {PAUSE_S}), 0) AS frames_per_s
-    FROM frames
-), operations AS (
-    SELECT count(*) AS operations_count, avg(duration_ms) AS latency_ms
-    FROM {SCHEMA}.events WHERE type IN {OPERATIONS} AND duration_ms >= 0
-), lookups AS (
-    SELECT count(hit) AS lookups_count, avg((hit > 0)::INT) AS hit_ratio
-    FROM (
-        SELECT numbers['hit'] AS hit FROM {SCHEMA}.events
-        WHERE type = 'cache_operation' AND coalesce(labels['operation'], 'get') = 'get'
-    )
-)
-SELECT frames_count, frames_per_s, operations_count, latency_ms, lookups_count, hit_ratio
-FROM paced, operations, lookups
-"""
-"""One row: what the application did over the whole session, from the events themselves.
-
-frames_per_s: while frames came, pauses left out. latency_ms: mean of all operations' durations.
-hit_ratio: share of the cache's lookups that found something. Null where there were none.
-"""
-
-COMPUTED: Mapping[str, str] = {
-    "spans": SPANS,
-    "event_metrics": EVENT_METRICS,
-    "event_measures": EVENT_MEASURES,
-}
+COMPUTED: Mapping[str, str] = {"spans": SPANS, "event_metrics": EVENT_METRICS}
 """Name to what it is computed by."""
 
 

@@ -75,7 +75,7 @@ def run_rules(
     asked = [rule for rule in rules if isinstance(rule, Rule)]
     there = frozenset(database.columns("ticks"))
     speaks = any(needed_types(need) is not None for rule in asked for need in rule.needs)
-    said = said_types(database) if speaks else set()
+    said = _said_types(database) if speaks else set()
     needs = {rule.id: _unsaid(rule, said) or _needs(rule, known_metrics, there) for rule in asked}
     counted = _count_query({name for names in needs.values() for name in names} & there)
     # Loaded once for all of them; what a session lacks altogether is not asked for.
@@ -134,7 +134,7 @@ def _read(path: Path) -> str:
         raise UnusableInput(f"{name}, line {line}: not UTF-8 text") from None
 
 
-def said_types(database: Database) -> set[str]:
+def _said_types(database: Database) -> set[str]:
     """The types of what the application said; what perfkit says of itself is none of it."""
     return {type for (type,) in database.query(_SAID_TYPES).rows}
 

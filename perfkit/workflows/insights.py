@@ -19,7 +19,7 @@ from perfkit.model.text import printable
 from perfkit.model.thresholds import Thresholds
 from perfkit.report.units import format_by_name
 from perfkit.sampling.metrics import RAW_METRICS
-from perfkit.sql.rulebook import load_rules, run_rules, said_types
+from perfkit.sql.rulebook import load_rules, run_rules
 from perfkit.workflows.finding_views import finding_tables
 from perfkit.workflows.rule_tables import slow_exposures_table, threshold_table
 from perfkit.workflows.source import Recording
@@ -28,13 +28,6 @@ if TYPE_CHECKING:
     from perfkit.sql.engine import Database
 
 _END = Metric("end_ns", "ns", CLOCK, TICK, RECORDER, "end of the period on the session's clock")
-ENOUGH_EVENTS = 20
-"""A figure made of fewer events is no measure of a session."""
-
-_MEASURES = """
-SELECT frames_count, frames_per_s, operations_count, latency_ms, lookups_count, hit_ratio
-FROM event_measures
-"""
 _PERIOD_COLUMNS = ("t_ns", "end_ns", "period", "ticks_count")
 
 
@@ -57,20 +50,6 @@ def insights(
         return run_rules(views, rules, known, format_by_name, given)
     finally:
         views.close()
-
-
-def event_measures(views: Database) -> dict[str, float | None]:
-    """Session-wide figures of what the application said, None where that is too little to judge.
-
-    fps: frames a second, pauses left out. latency_ms: mean duration of operations.
-    cache_hit_ratio: of all lookups.
-    """
-    figures: dict[str, float | None] = dict.fromkeys(("fps", "latency_ms", "cache_hit_ratio"))
-    if said_types(views):
-        (row,) = views.query(_MEASURES).rows
-        for name, count, figure in zip(figures, row[::2], row[1::2], strict=True):
-            figures[name] = figure if count >= ENOUGH_EVENTS else None
-    return figures
 
 
 def database(recording: Recording, thresholds: Thresholds | None = None) -> Database:

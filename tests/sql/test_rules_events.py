@@ -13,7 +13,6 @@ from test_rules import NOISE, Case, cumulated, fires, spares
 from perfkit.analysis import event_series
 from perfkit.model.insight import Insight, NotApplicable
 from perfkit.model.thresholds import Threshold, Thresholds
-from perfkit.sql.event_views import FRAMES, OPERATIONS
 from perfkit.workflows.insights import insights
 
 Said = list[dict[str, Any]]
@@ -311,8 +310,10 @@ def test_the_marks_are_those_that_are_set() -> None:
 
 def test_rules_and_columns_mean_the_same_events() -> None:
     """SQL cannot import what the columns are made of, so it is held here."""
-    assert set(FRAMES) == event_series.FRAMES
-    assert set(OPERATIONS) == event_series.OPERATIONS
     texts = {rule.id: rule.sql for rule in test_rules.RULES}
-    assert all(f"'{type}'" in texts["frame-rate-low"] for type in FRAMES)
-    assert all(f"'{type}'" in texts["latency-high"] for type in OPERATIONS)
+
+    for rule, types in (
+        ("frame-rate-low", event_series.FRAMES),
+        ("latency-high", event_series.OPERATIONS),
+    ):
+        assert "(" + ", ".join(f"'{type}'" for type in sorted(types)) + ")" in texts[rule]

@@ -8,9 +8,9 @@
 --   draws on demand draws rarely and is not slow: where frames say how long they took, a gap of over
 --   half a second counts only if drawing filled half of it.
 -- impact: Below 50 frames a second motion is seen to stutter, below 30 input feels late.
--- message: {frames_per_s} frames a second, below the mark of {mark_per_s}; drawing one takes {render_ms}
+-- message: Frames came at {frames_per_s}, below the mark of {mark_per_s}; drawing one takes {render_ms}
 --   (95 % within {render_p95_ms}), and {slow_ratio} of them came later than that mark allows.
--- message: {frames_per_s} frames a second, below the mark of {mark_per_s}; {slow_ratio} of the frames came
+-- message: Frames came at {frames_per_s}, below the mark of {mark_per_s}; {slow_ratio} of the frames came
 --   later than that mark allows.
 -- recommendation: If drawing itself takes long, draw less: fewer items, a lower quality level, only what changed.
 -- recommendation: If it does not, something else holds up the thread that draws: see what else it does between

@@ -18,7 +18,7 @@
 WITH taken AS (
     SELECT regexp_replace(type, '_end$', '') AS operation, duration_ms
     FROM events
-    WHERE type IN ('request', 'request_end', 'ml_processing', 'ml_processing_end') AND duration_ms >= 0
+    WHERE type IN ('ml_processing', 'ml_processing_end', 'request', 'request_end') AND duration_ms >= 0
 ), summed AS (
     SELECT operation, count(*) AS operations_count, avg(duration_ms) AS mean_ms,
            quantile_cont(duration_ms, 0.95) AS p95_ms, max(duration_ms) AS longest_ms,
