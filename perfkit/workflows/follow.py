@@ -52,7 +52,8 @@ def follow(
         asked_ns = now_ns
         from perfkit.workflows.insights import insights
 
-        holds = [one for one in insights(window, rules_dir) if isinstance(one, Insight)]
+        said = insights(window, rules_dir, settings.thresholds if settings else None)
+        holds = [one for one in said if isinstance(one, Insight)]
         yield from (one for one in holds if (one.rule, one.cause) not in holding)
         holding = {(one.rule, one.cause) for one in holds}
 

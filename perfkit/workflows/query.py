@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from perfkit.workflows.insights import database
+from perfkit.workflows.settings import load_settings
 from perfkit.workflows.source import open_recording
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 def query(path: Path, sql: str) -> QueryResult:
     """The rows that sql selects from the session or journal at path.
 
-    Raises UnusableInput if path cannot be read, or if sql is wrong, runs too long or tries
+    Raises UnusableInput if path or the project's settings cannot be read, or if sql is wrong, runs too long or tries
     anything but to select.
     """
-    return database(open_recording(path)).query(sql)
+    return database(open_recording(path), load_settings().thresholds).query(sql)
