@@ -53,6 +53,23 @@ def record_short_lived() -> None:
     perfkit_record("short_lived", "--", "sh", "programs/short_lived.sh", "1000")
 
 
+def record_example(name: str) -> None:
+    """One of examples/, which speak."""
+    perfkit_record(name, "--", "python3", f"../examples/{name}.py", SECONDS)
+
+
+def record_inference() -> None:
+    record_example("inference")
+
+
+def record_cache() -> None:
+    record_example("cache")
+
+
+def record_renderer() -> None:
+    record_example("renderer")
+
+
 def record_postgres() -> None:
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     binaries = found[-1] if found else Path(shutil.which("postgres") or "").parent
@@ -115,6 +132,9 @@ SESSIONS = {
     "quiet": record_quiet,
     "short_lived": record_short_lived,
     "postgres": record_postgres,
+    "inference": record_inference,
+    "cache": record_cache,
+    "renderer": record_renderer,
 }
 
 if __name__ == "__main__":

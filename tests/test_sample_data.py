@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from perfkit.model.report import Report
 from perfkit.workflows.analyze import analyze
+from perfkit.workflows.events import events
+from perfkit.workflows.query import query
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "sample_data"
@@ -22,10 +25,15 @@ SHOWN = {
     "quiet": set(),
     "short_lived": set(),
     "postgres": set(),
+    "inference": {"worker-imbalance"},
+    "cache": {"cache-hit-low", "cache-level-unpaying"},
+    "renderer": {"frame-rate-low"},
 }
 """Rules that must speak of each; others may, since the machine was a real one."""
 
 HEALTHY = {"quiet"}
+
+SPEAKING = ("inference", "cache", "renderer")
 
 
 @pytest.fixture(scope="module", params=SESSIONS)
@@ -82,3 +90,58 @@ def test_short_processes_are_counted_though_no_tick_saw_most_of_them() -> None:
 
     assert counted.last is not None
     assert abs(counted.last - kernel_ns) <= max(0.03 * kernel_ns, 40_000_000)
+
+
+@pytest.mark.parametrize("name", SPEAKING)
+def test_nothing_of_what_was_said_is_lost(name: str) -> None:
+    """As many events as the README's figures need, none dropped, none left open."""
+    summary = events(FOLDER / f"{name}.parquet")
+
+    assert summary.count > 1000
+    assert (summary.dropped, summary.problems, summary.open_count) == (0, {}, 0)
+
+
+def test_one_worker_is_slower_than_the_others_and_its_queue_is_longer() -> None:
+    """The one with the old kernel, in the middle, at least twice."""
+    rows = _asked(
+        "inference",
+        "SELECT labels['worker_id'], median(duration_ms), max(numbers['queue_ms']) FROM events "
+        "WHERE type = 'worker_task_completed' GROUP BY ALL ORDER BY 1",
+    )
+    slow = [row for row in rows if row[0] == "2"]
+    others = [row for row in rows if row[0] != "2"]
+
+    assert (len(slow), len(others)) == (1, 3)
+    assert slow[0][1] > 2 * max(row[1] for row in others)
+    assert slow[0][2] > max(row[2] for row in others)
+
+
+def test_the_second_level_of_the_cache_answers_next_to_nothing_and_costs_most() -> None:
+    """What its examples say of themselves, by the view of metrics by label."""
+    rows = _asked(
+        "cache",
+        "SELECT label_value, metric, mean FROM event_metrics WHERE type = 'cache_operation' "
+        "AND label = 'level' AND metric IN ('hit', 'response_ms')",
+    )
+    found = {(level, metric): mean for level, metric, mean in rows}
+
+    assert found["L2", "hit"] < 0.1 < 0.2 < found["L1", "hit"]
+    assert found["L2", "response_ms"] > 3 * found["L3", "response_ms"]
+
+
+def test_the_frame_rate_falls_and_recovers() -> None:
+    """Below 50 frames a second in the middle, above it before and after."""
+    rows = _asked(
+        "renderer",
+        "SELECT t_ns // 2000000000, count(*) / 2 FROM events "
+        "WHERE type = 'virtual_scroll_render' GROUP BY 1 ORDER BY 1",
+    )
+    slow = [number for number, fps in rows[1:-1] if fps < 50]
+
+    assert len(slow) > 5
+    assert 3 <= slow[0] <= slow[-1] <= 17
+
+
+def _asked(name: str, sql: str) -> list[tuple[Any, ...]]:
+    """The rows of a query over one of the sessions."""
+    return query(FOLDER / f"{name}.parquet", sql).rows
