@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def query(path: Path, sql: str) -> QueryResult:
     """The rows that sql selects from the session or journal at path.
 
-    Raises UnusableInput if path or the project's settings cannot be read, or if sql is wrong, runs too long or tries
-    anything but to select.
+    Raises UnusableInput if path or the project's settings cannot be read, or if sql is wrong, runs
+    too long or tries anything but to select.
     """
     return database(open_recording(path), load_settings().thresholds).query(sql)
