@@ -12,6 +12,7 @@ import io
 import json
 import math
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -41,6 +42,7 @@ VIEW_COLUMNS = (
 _START_S = 0.6
 _SEALING_S = 120.0
 _NOT_BEGUN_S = 60.0
+_NEIGHBOUR_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -237,7 +239,7 @@ def _record(jobs: Sequence[Job], *, raises: bool = True) -> list[str]:
     if len(jobs) > 1:
         length_s = jobs[0].seconds + 1.0 + _START_S * len(jobs)
         ends_ns = rig.now_ns() + round(length_s * 1e9)
-    load_before, busy_before = _load(), _busy()
+    load_before, busy_before, own_before_s = _load(), _busy(), _own_cpu_s()
     with tempfile.TemporaryDirectory(prefix="perfkit-lab-") as folder:
         running: list[_Running] = []
         try:
@@ -249,7 +251,7 @@ def _record(jobs: Sequence[Job], *, raises: bool = True) -> list[str]:
                 "side_by_side": len(jobs),
                 "load_1m_before": load_before,
                 "load_1m_after": _load(),
-                "cpu_busy_ratio": _busy_ratio(busy_before, _busy()),
+                **_busy_ratios(busy_before, _busy(), _own_cpu_s() - own_before_s),
             }
             problems = []
             for one in running:
@@ -324,6 +326,9 @@ class _Running:
         """Wait until the session is sealed, or for a time after which it never will be."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=self._job.seconds + _SEALING_S)
+            if self._neighbour is not None:
+                # ends with the run that it was beside, within a moment
+                self._neighbour.wait(timeout=_NEIGHBOUR_S)
 
     def write_truth(self, machine: dict[str, Any]) -> str:
         """Write the truth beside the recording; returns what is wrong with it, or nothing."""
@@ -352,10 +357,6 @@ class _Running:
         for process in (self._process, self._neighbour):
             if process is None:
                 continue
-            if process.poll() is None:
-                # the neighbour of a run that has ended ends with it, within a moment
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(timeout=2.0 if process is self._neighbour else 0.0)
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
@@ -376,6 +377,19 @@ def _busy() -> tuple[int, int]:
     return sum(ticks) - ticks[3] - ticks[4], sum(ticks)
 
 
-def _busy_ratio(before: tuple[int, int], after: tuple[int, int]) -> float | None:
+def _own_cpu_s() -> float:
+    """CPU time of everything that was recorded, and of the recorders, so far."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _busy_ratios(
+    before: tuple[int, int], after: tuple[int, int], own_s: float
+) -> dict[str, float | None]:
+    """How much of all cores was busy, and how much of them with what is none of ours."""
     passed = after[1] - before[1]
-    return round((after[0] - before[0]) / passed, 3) if passed > 0 else None
+    if passed <= 0:
+        return {"cpu_busy_ratio": None, "cpu_others_ratio": None}
+    own = own_s * os.sysconf("SC_CLK_TCK") / passed
+    busy = (after[0] - before[0]) / passed
+    return {"cpu_busy_ratio": round(busy, 3), "cpu_others_ratio": round(max(0.0, busy - own), 3)}

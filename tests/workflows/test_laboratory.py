@@ -91,6 +91,7 @@ def test_a_clean_recording_says_that_it_is_clean(folder: Path) -> None:
     assert clean["clean"]
     assert clean["faults"] == clean["views"] == []
     assert clean["machine"]["side_by_side"] == len(RECORDED)
+    assert 0 <= clean["machine"]["cpu_others_ratio"] <= clean["machine"]["cpu_busy_ratio"] <= 1
 
 
 def test_a_recording_does_not_hold_its_own_label(folder: Path) -> None:
