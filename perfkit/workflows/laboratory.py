@@ -355,7 +355,8 @@ class _Running:
     def end(self) -> None:
         """Leave nothing running."""
         for process in (self._process, self._neighbour):
-            if process is None:
+            # one that has been waited for may have left its number to somebody else
+            if process is None or process.poll() is not None:
                 continue
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
