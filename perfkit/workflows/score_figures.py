@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from perfkit.analysis.event_series import OPERATIONS
+from perfkit.analysis.event_series import FRAMES, OPERATIONS
+from perfkit.analysis.events import SILENCE_NS
 from perfkit.model.report import MetricSummary
 from perfkit.workflows.insights import database
 from perfkit.workflows.source import Recording
 
 _OF_EVENTS = {
-    # periods are equally long: the mean of their rates is frames over the time that had frames
-    "fps": ("fps", "SELECT avg(fps) FROM periods"),
+    # frames over the time between them; where it was longer than that, nothing was to be drawn
+    "fps": (
+        "fps",
+        "SELECT count(*) / sum(gap_ns) * 1e9 FROM (SELECT t_ns - lag(t_ns) OVER (ORDER BY t_ns) "
+        f"AS gap_ns FROM events WHERE type IN {tuple(sorted(FRAMES))}) WHERE gap_ns <= {SILENCE_NS}",
+    ),
     "latency": (
         "latency_ms_mean",
         f"SELECT avg(duration_ms) FROM events WHERE type IN {tuple(sorted(OPERATIONS))}",
