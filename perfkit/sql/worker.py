@@ -99,7 +99,9 @@ def _work(
 
 def _end(thread: threading.Thread, calls: queue.SimpleQueue[Callable[[], Result] | None]) -> None:
     calls.put(None)
-    thread.join(_ENDING_S)
+    # the collector may come upon a worker that is in a cycle while its own thread runs
+    if thread is not threading.current_thread():
+        thread.join(_ENDING_S)
 
 
 def _leave(thread: threading.Thread, interrupt: Callable[[], None]) -> None:

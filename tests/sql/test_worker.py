@@ -90,3 +90,10 @@ def test_cancelling_what_is_not_running_does_nothing() -> None:
     worker.cancel()
     assert worker.usable
     worker.end()
+
+
+def test_a_worker_that_its_own_thread_clears_away_ends_without_a_word() -> None:
+    """The collector runs wherever it happens to: a thread cannot wait for itself."""
+    worker: Worker[None] = Worker()
+    worker.start(worker.end, lambda: None)
+    assert worker.finish(10) is None
