@@ -26,14 +26,12 @@ class Settings:
     """What a user may choose of the analysis.
 
     most_watched: metrics under watch at most. thresholds: what alerts hold to. baseline:
-    what was learned of earlier sessions; None has the session's own start serve. detector: name of
-    the one that looks for anomalies.
+    what was learned of earlier sessions; None has the session's own start serve.
     """
 
     most_watched: int = MOST_WATCHED
     thresholds: Thresholds = field(default_factory=Thresholds)
     baseline: Baseline | None = None
-    detector: str = "default"
 
 
 Make = Callable[[Sequence[Watched], int, Settings], Stage]

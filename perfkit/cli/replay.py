@@ -17,10 +17,6 @@ def replay(
         Path, typer.Argument(metavar="SESSION", readable=False, help="A session file or journal.")
     ],
     overrides: SetOption = None,
-    detector: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="How anomalies are detected; see `perfkit detectors`."),
-    ] = None,
     baseline: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="What is normal, learnt by `perfkit baseline learn`."),
@@ -50,7 +46,7 @@ def replay(
 
     perfkit replay session.parquet --set latency_ms.warning=200
 
-    With other settings, detectors or rules it ends with what they change: what is raised, missed,
+    With other settings, baseline or rules it ends with what they change: what is raised, missed,
     found earlier or later than with the usual ones. --follow does the same on a recording in
     progress, and asks the rules every 30 s over the last 60 s.
     """
@@ -59,7 +55,7 @@ def replay(
     from perfkit.workflows.follow import follow as followed
     from perfkit.workflows.replay import Changes, Replay
 
-    changes = Changes(tuple(overrides or ()), detector, baseline, rules)
+    changes = Changes(tuple(overrides or ()), baseline, rules)
     page = page_for(None)
     if follow:
         if from_ or to or json:

@@ -71,7 +71,7 @@ def analyze(
     an override that is none.
     """
     recording = open_recording(path)
-    settings = pipeline_settings(overrides, None, baseline, recording.session.host)
+    settings = pipeline_settings(overrides, baseline, recording.session.host)
     summaries = Summaries(recording.metrics)
     own = monitoring(
         _observed(recording.blocks([metric.name for metric in recording.metrics]), summaries),

@@ -25,12 +25,11 @@ from perfkit.workflows.source import open_recording
 class Changes:
     """What a replay does otherwise than usual.
 
-    overrides: of settings, `KEY=VALUE`. detector: name of the one that looks for anomalies.
+    overrides: of settings, `KEY=VALUE`.
     baseline: file of a learnt one. rules: a folder of rules beside perfkit's own.
     """
 
     overrides: tuple[str, ...] = ()
-    detector: str | None = None
     baseline: Path | None = None
     rules: Path | None = None
 
@@ -39,7 +38,7 @@ class Changes:
 
         Raises UsageError or UnusableInput if they are not usable.
         """
-        return pipeline_settings(self.overrides, self.detector, self.baseline, host)
+        return pipeline_settings(self.overrides, self.baseline, host)
 
 
 class Replay:
