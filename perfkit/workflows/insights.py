@@ -11,6 +11,7 @@ import numpy as np
 
 from perfkit.analysis.events import EVENT_METRICS, EVENTS_COUNT
 from perfkit.analysis.periods import PERIOD_STATISTICS, Periods, period_length_ns
+from perfkit.analysis.pipeline import Settings
 from perfkit.analysis.rates import DERIVED_METRICS
 from perfkit.model.block import Block, Column
 from perfkit.model.insight import RuleOutcome
@@ -58,6 +59,7 @@ def database(recording: Recording, thresholds: Thresholds | None = None) -> Data
     from perfkit.sql.event_views import EVENT_TYPES
     from perfkit.sql.views import SESSION_COLUMNS, session_row
 
+    marks = thresholds or Thresholds()
     names = tuple(metric.name for metric in recording.metrics)
     sparse = (metric.name for metric in recording.metrics if metric.group in (SYSTEM, SLOW))
 
@@ -74,8 +76,8 @@ def database(recording: Recording, thresholds: Thresholds | None = None) -> Data
             ),
             "session": Table(SESSION_COLUMNS, session),
             "events": Table(tuple(EVENT_TYPES), recording.events),
-            **finding_tables(recording),
-            "thresholds": threshold_table(thresholds or Thresholds()),
+            **finding_tables(recording, Settings(thresholds=marks)),
+            "thresholds": threshold_table(marks),
             "slow_exposures": slow_exposures_table(recording),
         }
     )
