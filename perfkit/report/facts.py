@@ -419,9 +419,6 @@ def rule_sentences(report: Report) -> list[str]:
 
 STAGE_TITLES = {
     "alert": "Alerts",
-    "anomaly": "Anomalies",
-    "forecast": "Forecasts",
-    "pattern": "Patterns",
     "trend": "Trends",
     "baseline": "Against the baseline",
 }
@@ -431,15 +428,11 @@ STAGE_TITLES = {
 def findings_by_stage(report: Report) -> list[tuple[str, list[StageFinding]]]:
     """(title, findings) of every stage that said something worth showing.
 
-    Remarks of stages other than `pattern` are left to JSON and `perfkit replay --all`.
+    Remarks are left to JSON and `perfkit replay --all`.
     """
     found = []
     for stage, title in STAGE_TITLES.items():
-        said = [
-            one
-            for one in report.findings
-            if one.stage == stage and (stage == "pattern" or one.severity != "info")
-        ]
+        said = [one for one in report.findings if one.stage == stage and one.severity != "info"]
         if said:
             found.append((title, said))
     return found

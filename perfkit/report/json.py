@@ -23,7 +23,7 @@ from perfkit.report.facts import findings
 from perfkit.report.findings import as_dict
 
 SCHEMA_VERSION = "1.3"
-# 1.3: the findings of the stages: baseline, trend, patterns, anomalies, alerts;
+# 1.3: the findings of the stages: baseline, trend, alerts;
 #      optimization.ranked
 # 1.2: monitoring.ticks_damaged, holes of kind "damaged", session.duration_s where it was cut off
 # 1.1: monitoring.ticks_dropped
@@ -96,8 +96,8 @@ def report_object(report: Report) -> dict[str, Any]:
                 for finding in findings(report.insights)
                 for insight in (finding.lead, *finding.also)
             ],
-            "patterns": _said(report, "pattern"),
-            "anomalies": _said(report, "anomaly"),
+            "patterns": None,
+            "anomalies": None,
             "alerts": _said(report, "alert"),
         },
         "optimization": {

@@ -41,9 +41,6 @@ TREND_TYPES: Mapping[str, str] = {
 """The columns of the view `trends`: one row a metric and judgement."""
 
 STAGE_OF_VIEW: Mapping[str, str] = {
-    "anomalies": "anomaly",
-    "patterns": "pattern",
-    "forecasts": "forecast",
     "alerts": "alert",
     "baseline": "baseline",
 }

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from perfkit.sql.engine import Table
 
 
-def finding_tables(recording: Recording, settings: Settings | None = None) -> dict[str, Table]:
-    """`trends`, `anomalies`, `patterns`, `forecasts`, `alerts` and `baseline` over a recording."""
+def finding_tables(recording: Recording, settings: Settings) -> dict[str, Table]:
+    """`trends`, `alerts` and `baseline` over a recording."""
     from perfkit.sql.engine import Table
     from perfkit.sql.finding_views import FINDING_TYPES, STAGE_OF_VIEW, TREND_TYPES
 
@@ -29,7 +29,7 @@ def finding_tables(recording: Recording, settings: Settings | None = None) -> di
     return tables | {"trends": Table(tuple(TREND_TYPES), _trend_loader(recording))}
 
 
-def _loader(recording: Recording, settings: Settings | None, stage: str) -> Any:
+def _loader(recording: Recording, settings: Settings, stage: str) -> Any:
     def load(columns: Collection[str]) -> Any:
         from perfkit.sql.finding_views import finding_rows
 
