@@ -7,12 +7,12 @@ that was cut off while it was written is left out.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from perfkit.foreign.measurements import unusable
 from perfkit.foreign.series import Layout, Mapped, Rows, Trouble
-from perfkit.foreign.text_rows import BLOCK_ROWS, LONGEST_LINE, lines, rows_of
+from perfkit.foreign.text_rows import LONGEST_LINE, in_blocks, lines
 
 SEPARATORS = ",;\t"
 
@@ -61,20 +61,7 @@ class CsvSeries:
 
     def rows(self, layout: Layout) -> Iterator[Rows]:
         """See SeriesFile."""
-        places: list[int] = []
-        block: list[list[str]] = []
-        for line, row in self._whole_rows():
-            places.append(line)
-            block.append(row)
-            if len(block) == BLOCK_ROWS:
-                yield rows_of(self._cells(block, layout), places, layout, self._trouble)
-                places, block = [], []
-        if block:
-            yield rows_of(self._cells(block, layout), places, layout, self._trouble)
-
-    def _cells(self, block: Sequence[Sequence[str]], layout: Layout) -> Mapping[str, Sequence[str]]:
-        columns = list(zip(*block, strict=True))
-        return {name: columns[self.names.index(name)] for name in layout.columns}
+        return in_blocks(self._whole_rows(), self.names, layout, self._trouble)
 
     def _whole_rows(self) -> Iterator[tuple[int, list[str]]]:
         """Rows behind the header that have all fields; the last one may be torn."""

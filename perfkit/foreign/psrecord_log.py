@@ -12,7 +12,7 @@ from pathlib import Path
 
 from perfkit.foreign.measurements import unusable
 from perfkit.foreign.series import Layout, Mapped, Rows, Trouble
-from perfkit.foreign.text_rows import BLOCK_ROWS, lines, rows_of
+from perfkit.foreign.text_rows import in_blocks, lines
 
 MARK = "Elapsed time"
 
@@ -53,21 +53,7 @@ class PsrecordLog:
 
     def rows(self, layout: Layout) -> Iterator[Rows]:
         """See SeriesFile."""
-        places: list[int] = []
-        block: list[list[str]] = []
-        for line, row in self._fields():
-            places.append(line)
-            block.append(row)
-            if len(block) == BLOCK_ROWS:
-                yield self._rows(places, block, layout)
-                places, block = [], []
-        if block:
-            yield self._rows(places, block, layout)
-
-    def _rows(self, places: list[int], block: list[list[str]], layout: Layout) -> Rows:
-        columns = list(zip(*block, strict=True))
-        cells = {name: columns[self.names.index(name)] for name in layout.columns}
-        return rows_of(cells, places, layout, self._trouble)
+        return in_blocks(self._fields(), self.names, layout, self._trouble)
 
     def _fields(self) -> Iterator[tuple[int, list[str]]]:
         width = len(self.names)

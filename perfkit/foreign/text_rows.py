@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,24 @@ def lines(path: Path) -> Iterator[str]:
         raise UnusableInput(
             f"cannot read {printable(str(path))} ({reason}); check its permissions"
         ) from None
+
+
+def in_blocks(
+    fields: Iterable[tuple[int, Sequence[str]]],
+    names: Sequence[str],
+    layout: Layout,
+    trouble: Trouble,
+) -> Iterator[Rows]:
+    """Rows of text, each with its place, as blocks of the columns that the layout takes.
+
+    names: of the fields of every row. Raises UnusableInput, naming the cell.
+    """
+    rows = iter(fields)
+    while block := list(islice(rows, BLOCK_ROWS)):
+        places = [place for place, _ in block]
+        columns = list(zip(*(row for _, row in block), strict=True))
+        cells = {name: columns[names.index(name)] for name in layout.columns}
+        yield rows_of(cells, places, layout, trouble)
 
 
 def rows_of(
