@@ -8,7 +8,6 @@ there. Once the journal is gone, the rest is read from the session file that was
 from __future__ import annotations
 
 import os
-from binascii import crc32
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +20,8 @@ from perfkit.model.metric import Metric
 from perfkit.model.session import Session
 from perfkit.model.text import printable
 from perfkit.session.events import EventParser
-from perfkit.session.journal import SUFFIX, TICK_TAIL, is_live
-from perfkit.session.journal_reader import JournalSource, Layout, block_of
+from perfkit.session.journal import SUFFIX, is_live
+from perfkit.session.journal_reader import JournalSource, Layout, block_of, intact_records
 from perfkit.session.reader import open_source
 
 _ONCE = 4 * 2**20
@@ -30,7 +29,11 @@ _ONCE = 4 * 2**20
 
 @dataclass
 class _Open:
-    """A segment that is being read. sequence: that of its next record."""
+    """A segment that is being read.
+
+    ticks, frames: descriptors; frames is -1 where there are none. offset: of its next record,
+    frames_end: of what belongs to that one in its frames.
+    """
 
     number: int
     ticks: int
@@ -117,23 +120,12 @@ class Follower:
     ) -> Iterator[Block]:
         """What has been appended to the segment since it was last read."""
         size = self._layout.record_size
-        covered = size - TICK_TAIL.size
         while True:
             data = os.pread(segment.ticks, _ONCE // size * size, segment.offset)
-            whole = len(data) // size
-            if not whole:
-                return
-            intact = []
-            for row in range(whole):
-                record = data[row * size : (row + 1) * size]
-                if int.from_bytes(record[covered : covered + 4], "little") == crc32(
-                    record[:covered]
-                ):
-                    intact.append(row)
-            if not intact:
-                return  # torn, and perhaps whole at the next look
-            taken = intact[-1] + 1
-            words = np.frombuffer(data, "<i8", taken * size // 8).reshape(taken, -1)[intact]
+            words, behind = intact_records(data, self._layout)
+            if not len(words):
+                return  # nothing new, or torn and perhaps whole at the next look
+            taken = len(data) // size - behind
             start, starts_at = segment.frames_end, segment.offset
             segment.offset = starts_at + taken * size
             segment.frames_end = int(words[-1, 1])

@@ -211,11 +211,7 @@ class JournalSource:
         """The columns asked for (all by default) as an Arrow table, as in a session file."""
         from perfkit.session.parquet import arrow_table
 
-        metrics = [m for m in self.metrics if columns is None or m.name in columns]
-        table = arrow_table(self.blocks(columns), metrics)
-        return table.select(
-            [name for name in table.column_names if columns is None or name in columns]
-        )
+        return arrow_table(self.blocks(columns), self.metrics, columns)
 
     def _find_segments(self, problems: list[str]) -> list[_Segment]:
         heads = self._first_lines()
@@ -310,20 +306,7 @@ class JournalSource:
     def _records(self, segment: _Segment) -> tuple[_Words, int]:
         """The intact records as rows of 64-bit words, and how many whole ones lie behind them."""
         layout = segment.layout
-        size = layout.record_size
-        data = memoryview(self._read(segment.ticks))[layout.size :]
-        data = data[: len(data) // size * size]
-        words = np.frombuffer(data, "<i8").reshape(-1, size // _WORD)
-        count = len(words)
-        covered = size - TICK_TAIL.size
-        sums = words[:, covered // _WORD].astype(np.uint64) & 0xFFFFFFFF
-        bodies = np.dtype({"names": ["body"], "formats": [f"V{covered}"], "itemsize": size})
-        computed = list(map(crc32, np.frombuffer(data, bodies)["body"].tolist()))
-        intact = sums == np.array(computed, np.uint64)
-        if intact.all():  # as nearly always: no copy of the segment then
-            return words, 0
-        rows = np.flatnonzero(intact)
-        return words[rows], count - (int(rows[-1]) + 1 if len(rows) else 0)
+        return intact_records(memoryview(self._read(segment.ticks))[layout.size :], layout)
 
     def _blocks(
         self,
@@ -493,6 +476,26 @@ def _transposed(words: _Words, columns: list[int]) -> _Words:
         stripe = words[start : start + _TRANSPOSE_ROWS]
         out[:, start : start + _TRANSPOSE_ROWS] = stripe[:, columns].T
     return out
+
+
+def intact_records(data: bytes | memoryview, layout: Layout) -> tuple[_Words, int]:
+    """The intact records as rows of 64-bit words, and how many whole ones lie behind the last.
+
+    data: records one behind the other; what lies behind the last whole one is passed over.
+    """
+    size = layout.record_size
+    data = memoryview(data)[: len(data) // size * size]
+    words = np.frombuffer(data, "<i8").reshape(-1, size // _WORD)
+    count = len(words)
+    covered = size - TICK_TAIL.size
+    sums = words[:, covered // _WORD].astype(np.uint64) & 0xFFFFFFFF
+    bodies = np.dtype({"names": ["body"], "formats": [f"V{covered}"], "itemsize": size})
+    computed = list(map(crc32, np.frombuffer(data, bodies)["body"].tolist()))
+    intact = sums == np.array(computed, np.uint64)
+    if intact.all():  # as nearly always: no copy of the segment then
+        return words, 0
+    rows = np.flatnonzero(intact)
+    return words[rows], count - (int(rows[-1]) + 1 if len(rows) else 0)
 
 
 def block_of(

@@ -117,14 +117,21 @@ def write_session(
     return ticks
 
 
-def arrow_table(blocks: Iterable[Block], metrics: Sequence[Metric]) -> pa.Table:
+def arrow_table(
+    blocks: Iterable[Block], metrics: Sequence[Metric], columns: Collection[str] | None = None
+) -> pa.Table:
     """The blocks as one Arrow table with the columns that a session file of these metrics has.
 
-    `processes` and `events` are there too; a metric that a block lacks is null.
+    `processes` and `events` are there too; a metric that a block lacks is null. columns: those
+    that are wanted, all by default; unknown names are passed over.
     """
-    schema = arrow_schema(metrics)
-    batches = [_record_batch(block, metrics, schema) for block in blocks if len(block)]
-    return pa.Table.from_batches(batches, schema)
+    chosen = [one for one in metrics if columns is None or one.name in columns]
+    schema = arrow_schema(chosen)
+    batches = [_record_batch(block, chosen, schema) for block in blocks if len(block)]
+    table = pa.Table.from_batches(batches, schema)
+    if columns is None:
+        return table
+    return table.select([name for name in table.column_names if name in columns])
 
 
 def arrow_schema(metrics: Sequence[Metric]) -> pa.Schema:

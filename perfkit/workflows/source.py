@@ -97,11 +97,7 @@ class Recording:
             return self._source.table(columns)
         from perfkit.session.parquet import arrow_table
 
-        metrics = [m for m in self.metrics if columns is None or m.name in columns]
-        table = arrow_table(self.blocks(columns), metrics)
-        return table.select(
-            [name for name in table.column_names if columns is None or name in columns]
-        )
+        return arrow_table(self.blocks(columns), self.metrics, columns)
 
     def events(self, columns: Collection[str]) -> pa.RecordBatchReader:
         """The columns asked for of all events, see `perfkit.session.event_table`."""

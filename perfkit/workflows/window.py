@@ -61,11 +61,7 @@ class Window(Recording):
         """See Recording."""
         from perfkit.session.parquet import arrow_table
 
-        metrics = [m for m in self.metrics if columns is None or m.name in columns]
-        table = arrow_table(self.blocks(columns), metrics)
-        return table.select(
-            [name for name in table.column_names if columns is None or name in columns]
-        )
+        return arrow_table(self.blocks(columns), self.metrics, columns)
 
     def events(self, columns: Collection[str]) -> pa.RecordBatchReader:
         """See Recording."""
