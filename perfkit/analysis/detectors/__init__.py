@@ -1,1 +1,0 @@
-"""Detectors of unusual values in one metric, one a file; `registry` lists them."""
