@@ -123,7 +123,7 @@ class AlertStage:
         """See Stage."""
         found: list[Finding] = []
         levels = [self._levels(periods, watch) for watch in self._watches]
-        activity = _values(periods, ACTIVITY)
+        activity = periods.floats(ACTIVITY)
         told = iter(earlier)
         coming = next(told, None)
         for row, start_ns in enumerate(periods.t_ns.tolist()):
@@ -150,7 +150,7 @@ class AlertStage:
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
         """Values, NaN for none, and states: -1 unknown, 0 well within, 1 between, 2 warning, 3 critical."""
         limit = watch.limit
-        values = _values(periods, limit.column)
+        values = periods.floats(limit.column)
         sign = 1.0 if limit.worse == UP else -1.0
         signed = sign * values
         warning, critical = sign * limit.warning, sign * limit.critical
@@ -337,11 +337,3 @@ class AlertStage:
         )
         cause.open, cause.opened_by, cause.ended_ns, cause.resting_ns = None, "", now_ns, None
         cause.told.clear()
-
-
-def _values(periods: Block, column: str) -> npt.NDArray[np.float64]:
-    """The column's values, NaN where there is none."""
-    found = periods.columns.get(column)
-    if found is None:
-        return np.full(len(periods), np.nan)
-    return np.where(found.valid, found.values.astype(np.float64), np.nan)

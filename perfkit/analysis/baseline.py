@@ -610,11 +610,9 @@ def _baseline(
 
 def _matrix(periods: Block, watched: Sequence[Watched]) -> Floats:
     """float64[periods, metrics], NaN where there is no value, or none to reckon with."""
-    values = np.full((len(periods), len(watched)), np.nan)
+    values = np.empty((len(periods), len(watched)))
     for at, one in enumerate(watched):
-        column = periods.columns.get(one.column)
-        if column is not None:
-            values[column.valid, at] = column.values[column.valid]
+        values[:, at] = periods.floats(one.column)
     values[~(np.abs(values) <= _MOST)] = np.nan
     return values
 

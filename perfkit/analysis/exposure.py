@@ -16,8 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from perfkit.analysis.event_series import is_own
 from perfkit.model.block import Block
-from perfkit.model.events import OTHER_TYPE, Events
+from perfkit.model.events import Events
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -188,7 +189,7 @@ class _Operations:
         with np.errstate(invalid="ignore"):
             timed = np.isfinite(duration_ms) & (duration_ms >= 0)
         for code, type in enumerate(events.types):
-            if type.startswith("perfkit.") and type != OTHER_TYPE:
+            if is_own(type):
                 continue
             chosen = np.flatnonzero(timed & (events.codes == code))
             if not len(chosen):

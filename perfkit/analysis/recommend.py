@@ -17,7 +17,6 @@ from perfkit.model.recommendation import Recommendation
 
 _WEIGHT = {"low": 1.0, "medium": 3.0, "high": 9.0}
 _FIRST_DOUBT = 0.3
-_EVIDENT_STAGES = ("alert", "anomaly", "pattern", "trend", "baseline", "forecast")
 
 
 @dataclass(frozen=True)

@@ -80,12 +80,8 @@ class TrendStage:
 
     def _columns(self, periods: Block) -> Floats:
         """float64[metrics, periods], NaN where there is no value."""
-        rows = np.full((len(self._watched), len(periods)), np.nan)
-        for row, one in zip(rows, self._watched, strict=True):
-            column = periods.columns.get(one.column)
-            if column is not None:
-                row[column.valid] = column.values[column.valid]
-        return rows
+        rows = [periods.floats(one.column) for one in self._watched]
+        return np.array(rows).reshape(len(self._watched), len(periods))
 
     def _judged(
         self, numbers: npt.NDArray[np.int64], values: Floats, until: int

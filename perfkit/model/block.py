@@ -46,6 +46,14 @@ class Block:
     def __len__(self) -> int:
         return len(self.t_ns)
 
+    def floats(self, name: str) -> npt.NDArray[np.float64]:
+        """float64[n]: the column, NaN where it has no value, and throughout where there is none."""
+        values = np.full(len(self), np.nan)
+        column = self.columns.get(name)
+        if column is not None:
+            values[column.valid] = column.values[column.valid]
+        return values
+
     def with_columns(self, more: Mapping[str, Column]) -> Block:
         """The same ticks with further columns."""
         return replace(self, columns={**self.columns, **more})
