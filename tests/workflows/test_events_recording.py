@@ -27,6 +27,15 @@ Command = Callable[..., list[str]]
 NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
 MS = 1_000_000
 
+CHATTER = """
+import itertools, time, perfkit
+print("ready", flush=True)
+for i in itertools.count():
+    perfkit.event("work", i=i)
+    time.sleep(0.002)
+"""
+"""Says something all the time, as long as it lives."""
+
 
 @pytest.fixture
 def environment(project_root: Path) -> dict[str, str]:
@@ -112,15 +121,7 @@ def test_a_running_application_connects_when_the_recorder_comes_and_lets_go_when
     application: Any, recordings: Recordings
 ) -> None:
     """And finds the next one."""
-    target = application(
-        """
-        import itertools, sys, threading, time, perfkit
-        print("ready", flush=True)
-        for i in itertools.count():
-            perfkit.event("work", i=i)
-            time.sleep(0.002)
-        """
-    )
+    target = application(CHATTER)
     recorder, first = recordings.start(target.pid)
     wait_for(lambda: len(lines_of(first)) > 100)
     recorder.terminate()
@@ -250,15 +251,7 @@ def test_a_killed_recorders_socket_is_taken_over_by_the_next(
     application: Any, recordings: Recordings
 ) -> None:
     """kill -9 leaves the file behind; it neither hurts the application nor the next recorder."""
-    target = application(
-        """
-        import itertools, time, perfkit
-        print("ready", flush=True)
-        for i in itertools.count():
-            perfkit.event("work", i=i)
-            time.sleep(0.002)
-        """
-    )
+    target = application(CHATTER)
     recorder, first = recordings.start(target.pid)
     wait_for(lambda: len(lines_of(first)) > 20)
     recorder.kill()
