@@ -50,7 +50,8 @@ class _Open:
 class Follower:
     """One recording in progress.
 
-    path: of its journal; session, metrics: as of JournalSource, when it was opened.
+    path: of its journal; metrics: as of JournalSource; session: as when it was opened, from the
+    first tick on as it was then.
     """
 
     def __init__(self, path: Path) -> None:
@@ -70,6 +71,7 @@ class Follower:
         self._number = source.first_segment
         self._expected = 0
         self._latest_ns = -1
+        self._parser: EventParser | None = None
 
     def blocks(self, columns: Collection[str], pause: Callable[[], None]) -> Iterator[Block]:
         """All raw ticks in time order; ends when the recording has.
@@ -78,9 +80,6 @@ class Follower:
         nothing new, to wait a while.
         Raises UnusableInput if the journal cannot be read any more.
         """
-        parser = None
-        if "events" in columns:
-            parser = EventParser(self.session.start_boottime_ns)
         opened = None
         try:
             while True:
@@ -89,13 +88,13 @@ class Follower:
                 opened = opened or self._open(self._number)
                 found = False
                 if opened is not None:
-                    for block in self._new(opened, columns, parser):
+                    for block in self._new(opened, columns):
                         found = True
                         yield block
                     following = None if found else self._open_after(opened.number)
                     if following is not None:
                         # it may have grown between the last look and the birth of its successor
-                        yield from self._new(opened, columns, parser)
+                        yield from self._new(opened, columns)
                         opened.close()
                         opened, found = following, True
                 elif not live:
@@ -115,9 +114,7 @@ class Follower:
             if opened is not None:
                 opened.close()
 
-    def _new(
-        self, segment: _Open, columns: Collection[str], parser: EventParser | None
-    ) -> Iterator[Block]:
+    def _new(self, segment: _Open, columns: Collection[str]) -> Iterator[Block]:
         """What has been appended to the segment since it was last read."""
         size = self._layout.record_size
         while True:
@@ -125,6 +122,8 @@ class Follower:
             words, behind = intact_records(data, self._layout)
             if not len(words):
                 return  # nothing new, or torn and perhaps whole at the next look
+            if self._latest_ns < 0:
+                self._begun(columns)
             taken = len(data) // size - behind
             start, starts_at = segment.frames_end, segment.offset
             segment.offset = starts_at + taken * size
@@ -139,7 +138,16 @@ class Follower:
                 self.gap_ticks += int(words[0, 0]) - self._expected
             self._expected = int(words[-1, 0]) + 1
             self._latest_ns = int(t_ns[-1])
-            yield block_of(self._layout, words, segment.frames, start, columns, parser)
+            yield block_of(self._layout, words, segment.frames, start, columns, self._parser)
+
+    def _begun(self, columns: Collection[str]) -> None:
+        """Take over the facts that were written down after the journal was made: its true start."""
+        try:
+            self.session = JournalSource(self.path).session
+        except UnusableInput:  # sealed by now, and gone
+            self.session = open_source(self.sealed_path).session
+        if "events" in columns:
+            self._parser = EventParser(self.session.start_boottime_ns)
 
     def _open(self, number: int) -> _Open | None:
         """The segment of this number or, where it was dropped, the first one after it."""

@@ -13,7 +13,13 @@ from session_examples import METRICS, RAW, SESSION, raw_only, ticks, write_journ
 
 from perfkit.errors import UnusableInput
 from perfkit.session.follow import Follower
-from perfkit.session.journal import SUFFIX, JournalWriter, create_journal, remove_journal
+from perfkit.session.journal import (
+    SUFFIX,
+    JournalWriter,
+    create_journal,
+    event_frame,
+    remove_journal,
+)
 from perfkit.session.parquet import write_session
 
 
@@ -137,6 +143,28 @@ def test_following_sees_what_reading_sees(tmp_path: Path) -> None:
     from session_examples import content
 
     assert content(blocks) == content([raw_only(ticks(39))])
+
+
+def test_events_stand_on_the_clock_that_the_recorder_began_with(tmp_path: Path) -> None:
+    """It writes its start down after the journal, and perhaps the follower, has begun."""
+    recorder = Recorder(tmp_path / f"events.parquet{SUFFIX}", segment_bytes=2**20)
+    start_ns = SESSION.start_boottime_ns + 40_000_000
+    said_ns = start_ns + 250_000_000
+
+    def begin() -> None:
+        recorder.writer.note("start_boottime_ns", str(start_ns))
+        for _ in range(3):
+            recorder.tick()
+        line = b'{"type": "request", "t_ns": %d}\n' % said_ns
+        frame = event_frame((said_ns + 1_000).to_bytes(8, "little") + line)
+        recorder.writer.append([300_000_000, *recorder.writer.blank[1:]], [frame])
+
+    recorder.steps = [begin, recorder.stop]
+    follower = Follower(recorder.path)
+    blocks = list(follower.blocks({"events"}, recorder.pause))
+    (times,) = [block.events.t_ns.tolist() for block in blocks if block.events is not None]
+    assert times == [250_000_000]
+    assert follower.session.start_boottime_ns == start_ns
 
 
 def test_a_recording_that_is_not_there_is_refused_in_one_sentence(tmp_path: Path) -> None:
