@@ -13,6 +13,7 @@ from perfkit.errors import UnusableInput
 from perfkit.model.block import Block, Column
 from perfkit.model.insight import Insight, RuleFailed
 from perfkit.model.session import Session
+from perfkit.model.thresholds import Threshold, Thresholds
 from perfkit.sampling.metrics import RAW_METRICS
 from perfkit.session.parquet import write_session
 from perfkit.workflows.insights import database, insights
@@ -106,3 +107,18 @@ def test_a_query_cannot_touch_the_session_it_reads(leaking: Path) -> None:
 
     assert leaking.read_bytes() == before
     assert views.query("SELECT count(*) FROM ticks").rows == [(600,)]
+
+
+def test_alerts_hold_to_the_thresholds_that_are_set() -> None:
+    """A mark that is out of reach raises none."""
+    recording = open_recording(Path(__file__).parents[2] / "sample_data" / "renderer.parquet")
+
+    def alerts(thresholds: Thresholds | None) -> object:
+        views = database(recording, thresholds)
+        try:
+            return views.query("SELECT count(*) FROM alerts WHERE cause = 'frames'").rows[0][0]
+        finally:
+            views.close()
+
+    assert alerts(None) == 1
+    assert alerts(Thresholds(fps=Threshold(1.0, 0.5))) == 0
