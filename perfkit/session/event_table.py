@@ -60,6 +60,8 @@ def _of_file(source: SessionFile, schema: pa.Schema) -> Iterator[pa.RecordBatch]
     fields = [field.name for field in EVENT_TYPE if field.name in wanted] or ["t_ns"]
     for table in source.event_lists(fields):
         lists = table.column(EVENTS).combine_chunks()
+        if lists.null_count == len(lists):
+            continue  # no events: to flatten loads the compute kernels, which takes 50 ms
         structs = lists.flatten()
         if not len(structs):
             continue

@@ -353,7 +353,9 @@ def _record_batch(block: Block, metrics: Sequence[Metric], schema: pa.Schema) ->
 def _array(block: Block, metric: Metric) -> pa.Array:
     type = _type(metric)
     if metric.name == "t_ns":
-        return pa.array(block.t_ns, type)
+        # from_buffers, as below: pa.array would load numpy.ma, which takes 40 ms
+        t_ns = np.ascontiguousarray(block.t_ns, np.int64)
+        return pa.Array.from_buffers(type, len(block), [None, pa.py_buffer(t_ns)], 0)
     column = block.columns.get(metric.name)
     nulls = len(block) if column is None else len(block) - int(np.count_nonzero(column.valid))
     if column is None or nulls == len(block):
@@ -429,6 +431,8 @@ def _texts(texts: Sequence[str]) -> pa.Array:
 
 def _read_events(lists: pa.ListArray) -> Events | None:
     """The events of a column of lists, as they were before they were written."""
+    if lists.null_count == len(lists):
+        return None  # as nearly always: to flatten loads the compute kernels, which takes 50 ms
     offsets = lists.offsets.to_numpy()
     structs = lists.flatten()  # without what stands behind nulls, so that lengths say where all is
     if not len(structs):

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from perfkit.analysis.pipeline import Settings
-from perfkit.workflows.baseline import load_baseline
 from perfkit.workflows.settings import load_settings
 
 
@@ -23,7 +22,13 @@ def pipeline_settings(
     baseline has to be.
     Raises UsageError or UnusableInput if any of it cannot be used.
     """
+    learned = None
+    if baseline is not None:
+        # only now: it stands on what compares recordings, which few runs need
+        from perfkit.workflows.baseline import load_baseline
+
+        learned = load_baseline(baseline, host=host)
     return Settings(
         thresholds=load_settings(overrides).thresholds,
-        baseline=None if baseline is None else load_baseline(baseline, host=host),
+        baseline=learned,
     )
