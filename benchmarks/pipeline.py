@@ -38,10 +38,11 @@ LIVE = """
 import sys, time
 from pathlib import Path
 from perfkit.analysis.pipeline import Pipeline
-from perfkit.analysis.rates import Rates
+from perfkit.analysis.rates import DERIVED_METRICS, Rates
 from perfkit.session.parquet import SessionFile
 source = SessionFile(Path(sys.argv[1]))
-raw = [metric for metric in source.metrics if metric.group]
+derived = {metric.name for metric in DERIVED_METRICS}
+raw = [metric for metric in source.metrics if metric.name not in derived]
 rates = Rates(raw)
 pipeline = Pipeline((*raw, *rates.metrics), source.session.interval_ns)
 rates = Rates(raw, pipeline.inputs)
