@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from perfkit.analysis.alerts import AlertStage, limits
+from perfkit.analysis.anomaly import Anomalies
 from perfkit.analysis.baseline import BaselineStage
 from perfkit.analysis.periods import PERIOD_STATISTICS, Periods, period_length_ns
 from perfkit.analysis.stage import Stage
@@ -26,12 +27,15 @@ class Settings:
     """What a user may choose of the analysis.
 
     most_watched: metrics under watch at most. thresholds: what alerts hold to. baseline:
-    what was learned of earlier sessions; None has the session's own start serve.
+    what was learned of earlier sessions; None has the session's own start serve. detector: a name
+    of `analysis.detectors.registry`. budget_per_day: false alarms a day that one puts up with.
     """
 
     most_watched: int = MOST_WATCHED
     thresholds: Thresholds = field(default_factory=Thresholds)
     baseline: Baseline | None = None
+    detector: str = "default"
+    budget_per_day: float = 1.0
 
 
 Make = Callable[[Sequence[Watched], int, Settings], Stage]
@@ -41,6 +45,12 @@ STAGES: tuple[tuple[str, Make], ...] = (
     (
         "baseline",
         lambda watched, length_ns, settings: BaselineStage(watched, length_ns, settings.baseline),
+    ),
+    (
+        "anomaly",
+        lambda watched, length_ns, settings: Anomalies(
+            watched, length_ns, settings.detector, settings.budget_per_day
+        ),
     ),
     (
         "alert",

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from perfkit.cli.output import assert_writable, deliver, page_for
-from perfkit.cli.settings_option import SetOption
+from perfkit.cli.settings_option import DetectorOption, SetOption
 from perfkit.errors import EXIT_REGRESSED, UnusableInput
 from perfkit.report import Format, renderer
 
@@ -46,6 +46,7 @@ def analyze(
         typer.Option(metavar="DIR", help="A folder of further rules, one SQL file each."),
     ] = None,
     overrides: SetOption = None,
+    detector: DetectorOption = None,
     baseline: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="What is normal, learnt by `perfkit baseline learn`."),
@@ -55,7 +56,7 @@ def analyze(
     from perfkit.workflows.analyze import analyze_all, is_as_severe
 
     assert_writable(output, sessions)
-    reports, refused = analyze_all(sessions, rules, overrides or (), baseline)
+    reports, refused = analyze_all(sessions, rules, overrides or (), baseline, detector)
     if reports:
         deliver(renderer(format)(reports, page_for(output)), output, sessions)
     if refused:

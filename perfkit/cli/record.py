@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from perfkit.cli.settings_option import DetectorOption
 from perfkit.errors import UsageError
 
 
@@ -70,6 +71,7 @@ def record(
             help="Analyse meanwhile: findings go to NAME.findings.jsonl, a report to NAME.report.md.",
         ),
     ] = False,
+    detector: DetectorOption = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite FILE if it exists.")] = False,
     quiet: Annotated[
         bool,
@@ -110,6 +112,12 @@ def record(
         )
     if follow_daemons and not command:
         raise UsageError("--follow-daemons goes with a command: perfkit record -- CMD ARGS")
+    if detector is not None:
+        if not analyze:
+            raise UsageError("--detector goes with --analyze: add it, or leave the detector out")
+        from perfkit.workflows.pipeline_settings import known_detector
+
+        known_detector(detector)
     if command:
         workflow.record_command(
             command,
@@ -120,6 +128,7 @@ def record(
             keep_ns=keep_ns,
             statsd=statsd,
             analyze=analyze,
+            detector=detector,
             follow_daemons=follow_daemons,
             force=force,
             quiet=quiet,
@@ -134,6 +143,7 @@ def record(
             keep_ns=keep_ns,
             statsd=statsd,
             analyze=analyze,
+            detector=detector,
             force=force,
             quiet=quiet,
         )

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from perfkit.cli.output import deliver, page_for
-from perfkit.cli.settings_option import SetOption
+from perfkit.cli.settings_option import DetectorOption, SetOption
 from perfkit.errors import UsageError
 
 
@@ -17,6 +17,7 @@ def replay(
         Path, typer.Argument(metavar="SESSION", readable=False, help="A session file or journal.")
     ],
     overrides: SetOption = None,
+    detector: DetectorOption = None,
     baseline: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="What is normal, learnt by `perfkit baseline learn`."),
@@ -46,7 +47,7 @@ def replay(
 
     perfkit replay session.parquet --set latency_ms.warning=200
 
-    With other settings, baseline or rules it ends with what they change: what is raised, missed,
+    With other settings, detector, baseline or rules it ends with what they change: what is raised, missed,
     found earlier or later than with the usual ones. --follow does the same on a recording in
     progress, and asks the rules every 30 s over the last 60 s.
     """
@@ -55,7 +56,7 @@ def replay(
     from perfkit.workflows.follow import follow as followed
     from perfkit.workflows.replay import Changes, Replay
 
-    changes = Changes(tuple(overrides or ()), baseline, rules)
+    changes = Changes(tuple(overrides or ()), baseline, rules, detector)
     page = page_for(None)
     if follow:
         if from_ or to or json:

@@ -1,4 +1,4 @@
-"""`--set KEY=VALUE`, for every command that heeds settings."""
+"""`--set KEY=VALUE` and `--detector NAME`, for every command that analyses."""
 
 from __future__ import annotations
 
@@ -12,5 +12,12 @@ SetOption = Annotated[
         "--set",
         metavar="KEY=VALUE",
         help="A setting for this run, such as fps.warning=45; may be given again.",
+    ),
+]
+
+DetectorOption = Annotated[
+    str | None,
+    typer.Option(
+        "--detector", metavar="NAME", help="What judges single values, see `perfkit detectors`."
     ),
 ]

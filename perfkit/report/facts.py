@@ -419,6 +419,7 @@ def rule_sentences(report: Report) -> list[str]:
 
 STAGE_TITLES = {
     "alert": "Alerts",
+    "anomaly": "Anomalies",
     "trend": "Trends",
     "baseline": "Against the baseline",
 }

@@ -22,7 +22,8 @@ from perfkit.report import Page
 from perfkit.report.facts import findings
 from perfkit.report.findings import as_dict
 
-SCHEMA_VERSION = "1.3"
+SCHEMA_VERSION = "1.4"
+# 1.4: the findings of the stage anomaly
 # 1.3: the findings of the stages: baseline, trend, alerts;
 #      optimization.ranked
 # 1.2: monitoring.ticks_damaged, holes of kind "damaged", session.duration_s where it was cut off
@@ -97,7 +98,7 @@ def report_object(report: Report) -> dict[str, Any]:
                 for insight in (finding.lead, *finding.also)
             ],
             "patterns": None,
-            "anomalies": None,
+            "anomalies": _said(report, "anomaly"),
             "alerts": _said(report, "alert"),
         },
         "optimization": {

@@ -42,6 +42,7 @@ TREND_TYPES: Mapping[str, str] = {
 
 STAGE_OF_VIEW: Mapping[str, str] = {
     "alerts": "alert",
+    "anomalies": "anomaly",
     "baseline": "baseline",
 }
 """Every view of findings to the stage whose findings it shows."""

@@ -40,6 +40,7 @@ def analyze_all(
     rules_dir: Path | None = None,
     overrides: Sequence[str] = (),
     baseline: Path | None = None,
+    detector: str | None = None,
 ) -> tuple[list[Report], list[UnusableInput]]:
     """The reports of all sessions that are meant, in the order given; a folder's are sorted.
 
@@ -50,7 +51,7 @@ def analyze_all(
     refused: list[UnusableInput] = []
     for path in expand(paths):
         try:
-            reports.append(analyze(path, rules_dir, overrides, baseline))
+            reports.append(analyze(path, rules_dir, overrides, baseline, detector))
         except UnusableInput as error:
             refused.append(error)
     return reports, refused
@@ -61,17 +62,19 @@ def analyze(
     rules_dir: Path | None = None,
     overrides: Sequence[str] = (),
     baseline: Path | None = None,
+    detector: str | None = None,
 ) -> Report:
     """The report of the session or journal at path.
 
     rules_dir: a folder of rules beside perfkit's own. overrides: settings for this run,
     `KEY=VALUE`. baseline: file of a learnt one, None for the session's own calm start.
+    detector: name of one, None for the default.
     A session without a tick gives a report too, which says what it cannot tell.
     Raises UnusableInput if path, settings, baseline or a rule's file cannot be read, UsageError for
     an override that is none.
     """
     recording = open_recording(path)
-    settings = pipeline_settings(overrides, baseline, recording.session.host)
+    settings = pipeline_settings(overrides, baseline, recording.session.host, detector)
     summaries = Summaries(recording.metrics)
     own = monitoring(
         _observed(recording.blocks([metric.name for metric in recording.metrics]), summaries),

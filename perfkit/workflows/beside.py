@@ -11,8 +11,10 @@ from pathlib import Path
 from perfkit.errors import EXIT_OK
 
 
-def start_beside(session: str, *, quiet: bool) -> int:
+def start_beside(session: str, *, quiet: bool, detector: str | None = None) -> int:
     """Start a process that analyses the recording of this session while it is made.
+
+    detector: name of one, None for the default.
 
     It is nobody's child: neither part of the target's tree nor waited for as one. Returns the
     descriptor, not inherited by commands, over which the recorder says that the session is sealed
@@ -24,6 +26,7 @@ def start_beside(session: str, *, quiet: bool) -> int:
         f"import sys; sys.path.append({root!r}); from perfkit.workflows.follow import main; main()"
     )
     words = [sys.executable, "-P", "-c", code, session, str(theirs.fileno()), str(int(quiet))]
+    words += [] if detector is None else [detector]
     with ours, theirs:
         pid = os.fork()
         if not pid:

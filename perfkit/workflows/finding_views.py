@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def finding_tables(recording: Recording, settings: Settings) -> dict[str, Table]:
-    """`trends`, `alerts` and `baseline` over a recording."""
+    """`trends`, `alerts`, `anomalies` and `baseline` over a recording."""
     from perfkit.sql.engine import Table
     from perfkit.sql.finding_views import FINDING_TYPES, STAGE_OF_VIEW, TREND_TYPES
 

@@ -94,10 +94,11 @@ def _fed(
 
 
 def main() -> None:
-    """Entry of the process beside a recorder: SESSION, descriptor, whether to be quiet."""
+    """Entry of the process beside a recorder: SESSION, descriptor, whether to be quiet, detector."""
     import socket
 
     session, descriptor, quiet = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "1"
+    detector = sys.argv[4] if len(sys.argv) > 4 else None
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # it ends with the recorder
     os.nice(_NICENESS)
@@ -105,10 +106,12 @@ def main() -> None:
         try:
             found = {
                 one.id
-                for one in written(followed(session, pipeline_settings()), findings_path(session))
+                for one in written(
+                    followed(session, pipeline_settings(detector=detector)), findings_path(session)
+                )
             }
             if recorder.recv(1) == _SEALED:
-                said = _report(session, len(found))
+                said = _report(session, len(found), detector)
                 if not quiet:
                     os.write(2, f"perfkit: {said}\n".encode("utf-8", "backslashreplace"))
         except PerfkitError as error:
@@ -120,13 +123,13 @@ def report_path(session: Path) -> Path:
     return session.with_name(session.name.removesuffix(".parquet") + ".report.md")
 
 
-def _report(session: Path, count: int) -> str:
+def _report(session: Path, count: int, detector: str | None) -> str:
     """Write the final report; a sentence on where everything is."""
     from perfkit.report import Format, Page, renderer
     from perfkit.workflows.analyze import analyze
     from perfkit.workflows.report_file import write_report
 
-    report = analyze(session)
+    report = analyze(session, detector=detector)
     path = report_path(session)
     write_report(renderer(Format.MARKDOWN)([report], Page(width=80)), path, [session])
     return (

@@ -127,11 +127,12 @@ def record_pid(
     quiet: bool,
     statsd: str | None = None,
     analyze: bool = False,
+    detector: str | None = None,
 ) -> NoReturn:
     """Record a running process; becomes the recorder and never returns.
 
     statsd: PORT or HOST:PORT, of UDP. analyze: whether a process beside it analyses the recording
-    while it is made. Raises UsageError, TargetGone, OutputRefused.
+    while it is made, with the detector of that name. Raises UsageError, TargetGone, OutputRefused.
     """
     ports = statsd_sockets(statsd)
     name, command = describe_target(pid)
@@ -140,7 +141,7 @@ def record_pid(
     path, lock = _claim_output(output, session, force)
     _become_recorder(
         {
-            "analysis_fd": start_beside(path, quiet=quiet) if analyze else -1,
+            "analysis_fd": start_beside(path, quiet=quiet, detector=detector) if analyze else -1,
             "mode": "pid",
             "pid": pid,
             "command": "",
@@ -174,10 +175,11 @@ def record_command(
     quiet: bool,
     statsd: str | None = None,
     analyze: bool = False,
+    detector: str | None = None,
 ) -> NoReturn:
     """Start a command and record it; becomes the recorder and never returns.
 
-    statsd, analyze: as for record_pid. Raises LaunchFailed (exit code 125) for everything that fails before the command runs.
+    statsd, analyze, detector: as for record_pid. Raises LaunchFailed (exit code 125) for everything that fails before the command runs.
     """
     raw = [os.fsencode(argument) for argument in arguments]
     name = os.path.basename(raw[0])
@@ -190,7 +192,7 @@ def record_command(
     except PerfkitError as error:
         raise LaunchFailed(str(error)) from None
     # before this process adopts orphans, of which that one must not be
-    analysis_fd = start_beside(path, quiet=quiet) if analyze else -1
+    analysis_fd = start_beside(path, quiet=quiet, detector=detector) if analyze else -1
     _adopt_orphans()
     events = folder_for(os.geteuid())
     pid, go_fd, exec_error_fd = _start_blocked(raw, events)

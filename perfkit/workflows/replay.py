@@ -27,18 +27,20 @@ class Changes:
 
     overrides: of settings, `KEY=VALUE`.
     baseline: file of a learnt one. rules: a folder of rules beside perfkit's own.
+    detector: name of the one to use.
     """
 
     overrides: tuple[str, ...] = ()
     baseline: Path | None = None
     rules: Path | None = None
+    detector: str | None = None
 
     def settings(self, host: Mapping[str, Any] | None = None) -> Settings:
         """The pipeline's settings for a session of this host.
 
         Raises UsageError or UnusableInput if they are not usable.
         """
-        return pipeline_settings(self.overrides, self.baseline, host)
+        return pipeline_settings(self.overrides, self.baseline, host, self.detector)
 
 
 class Replay:

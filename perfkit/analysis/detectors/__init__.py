@@ -1,0 +1,1 @@
+"""Detectors of unusual values in one metric, one a file; `registry` lists them."""
