@@ -47,6 +47,7 @@ class Cgroup:
         self._kept: dict[str, int] = {}
         self._memory: tuple[str, int | None] = ("", None)
         self._cpu: tuple[str, float | None] = ("", None)
+        self._tasks: tuple[str, int] | None = None
         self.find_limits()
 
     def find_limits(self) -> None:
@@ -62,6 +63,10 @@ class Cgroup:
         quoted = [(quota, path) for quota, path in quotas if quota is not None]
         self._cpu = (min(quoted)[1], min(quoted)[0]) if quoted else (cpu[0] if cpu else "", None)
 
+        tasks = self._paths.get("pids", self._paths.get("", []))
+        counted = [(limit, path) for path in tasks if (limit := _number(path, "pids.max"))]
+        self._tasks = (min(counted)[1], min(counted)[0]) if counted else None
+
     @property
     def memory_limit_bytes(self) -> int | None:
         """The tightest memory limit over the target's group and its ancestors, if there is one."""
@@ -71,6 +76,13 @@ class Cgroup:
     def cpu_limit_cores(self) -> float | None:
         """The tightest CPU quota over the target's group and its ancestors, in cores."""
         return self._cpu[1]
+
+    def tasks(self) -> tuple[int, int] | None:
+        """Threads that count against the tightest `pids.max`, and that limit; None without one."""
+        if self._tasks is None:
+            return None
+        current = self._number(self._tasks[0], "pids.current")
+        return None if current is None else (current, self._tasks[1])
 
     def close(self) -> None:
         """Let go of all descriptors."""
@@ -159,7 +171,7 @@ def _controller_paths(proc: str, sys: str, pid: int) -> dict[str, list[str]]:
         if not controllers:
             unified = _chain(f"{sys}/fs/cgroup", path)
         for controller in controllers.split(","):
-            if controller in ("cpu", "cpuacct", "memory"):
+            if controller in ("cpu", "cpuacct", "memory", "pids"):
                 chain = _chain(f"{sys}/fs/cgroup/{controller}", path)
                 if chain:
                     legacy[controller] = chain

@@ -12,6 +12,7 @@ import time
 from perfkit.errors import TargetGone
 from perfkit.model.metric import NULL_INTEGER
 from perfkit.sampling.descriptors import room_for_members
+from perfkit.sampling.disk import Disks
 from perfkit.sampling.member import (
     PAGE_BYTES,
     READ_POSITION,
@@ -40,12 +41,16 @@ _VOLUNTARY = INDEX["ctx_switches_voluntary_count"]
 _INVOLUNTARY = INDEX["ctx_switches_involuntary_count"]
 _WAIT = INDEX["runqueue_wait_ns"]
 _BUSIEST = INDEX["busiest_thread_cpu_ns"]
+_DISK_FREE = INDEX["disk_free_bytes"]
+_DISK_TOTAL = INDEX["disk_total_bytes"]
 _IGNORED = INDEX["sigchld_ignored_count"]
 _FDS = INDEX["fds_count"]
 _FDS_NEAREST = INDEX["fds_nearest_count"]
 _FDS_LIMIT = INDEX["fds_limit_count"]
 _VIRTUAL_NEAREST = INDEX["virtual_nearest_bytes"]
 _VIRTUAL_LIMIT = INDEX["virtual_limit_bytes"]
+_TASKS_NEAREST = INDEX["tasks_nearest_count"]
+_TASKS_LIMIT = INDEX["tasks_limit_count"]
 _MEMORY_CAPACITY = INDEX["memory_capacity_bytes"]
 _CPU_CAPACITY = INDEX["cpu_capacity_cores"]
 
@@ -56,6 +61,7 @@ _COLUMNS_OF = {
     "children": "processes started by members",
     "smaps_rollup": "pss_bytes, swap_bytes",
     "limits": "fds_limit_count, virtual_limit_bytes",
+    "disk": "disk_free_bytes, disk_total_bytes",
 }
 
 
@@ -102,6 +108,8 @@ class LinuxSampler:
         self._sweep: Sweep | None = None
         self._counts_by_size = _sizes_are_counts(proc)
         self._noted: set[str] = set()
+        self._no_disk = ""
+        self._seen_disk = False
         self._memory: dict[int, tuple[int, int]] = {}
 
     def target_gone(self) -> bool:
@@ -146,6 +154,12 @@ class LinuxSampler:
                 notes.append((name, reason))
         return notes
 
+    def take_last_notes(self) -> list[tuple[str, str]]:
+        """Notes that can be told only at the end: of what was never there to be read."""
+        if not self._no_disk or _COLUMNS_OF["disk"] in self._noted:
+            return []
+        return [(_COLUMNS_OF["disk"], self._no_disk)]
+
     def close(self) -> None:
         """Let go of all descriptors."""
         self.tree.close()
@@ -175,14 +189,25 @@ class LinuxSampler:
         if sweep.complete and living:
             row[_PSS] = sum(pss for pss, _ in living)
             row[_SWAP] = sum(swap for _, swap in living)
+        self._show_disk(row, sweep.disks)
         row[_IGNORED] = sum(member.ignores_sigchld for member in members)
         if sweep.switches is not None:
             row[_VOLUNTARY], row[_INVOLUNTARY], row[_WAIT], row[_BUSIEST] = sweep.switches
         for member in members:
-            for name in ("smaps_rollup", "limits"):
+            for name in ("smaps_rollup", "limits", "disk"):
                 self._tell_denial(member, name)
         self.system.cgroup.find_limits()
         return True
+
+    def _show_disk(self, row: Row, disks: Disks) -> None:
+        if not disks.complete:
+            return  # without one of them the least of the others would be a guess
+        if disks.least is not None:
+            row[_DISK_FREE], row[_DISK_TOTAL] = disks.least
+            self._seen_disk, self._no_disk = True, ""
+        elif not self._seen_disk:
+            elsewhere = " but on a network or FUSE file system, which is not asked"
+            self._no_disk = f"no file was seen open for writing{elsewhere if disks.afar else ''}"
 
     def _tell_denial(self, member: Member, name: str) -> None:
         if name in member.denied:
@@ -212,6 +237,9 @@ class LinuxSampler:
             if space and member.virtual_bytes / space > nearest_virtual:
                 nearest_virtual = member.virtual_bytes / space
                 row[_VIRTUAL_NEAREST], row[_VIRTUAL_LIMIT] = member.virtual_bytes, space
+        tasks = self.system.tasks_nearest()
+        if tasks is not None:
+            row[_TASKS_NEAREST], row[_TASKS_LIMIT] = tasks
         limit = self.system.cgroup.memory_limit_bytes
         total = self.system.memory_total_bytes
         if limit is not None or total:

@@ -202,6 +202,11 @@ class Member:
         self.figures = numbers
 
     @property
+    def path(self) -> str:
+        """The folder of the process in the process file system."""
+        return self._path
+
+    @property
     def name(self) -> bytes:
         """The name as the kernel keeps it; an exec changes it."""
         raw = self.stat_raw

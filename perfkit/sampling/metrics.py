@@ -83,6 +83,8 @@ LIMIT_METRICS: tuple[Metric, ...] = (
     Metric("fds_limit_count", "count", GAUGE, SYSTEM, TARGET, "RLIMIT_NOFILE of that process"),
     Metric("virtual_nearest_bytes", "bytes", GAUGE, SYSTEM, TARGET, "address space of the process nearest its own limit; null without a limit"),
     Metric("virtual_limit_bytes", "bytes", GAUGE, SYSTEM, TARGET, "RLIMIT_AS of that process; null without a limit"),
+    Metric("tasks_nearest_count", "count", GAUGE, SYSTEM, TARGET, "threads that count against the limit on threads nearest to being met: those of the cgroup, or of the machine"),
+    Metric("tasks_limit_count", "count", GAUGE, SYSTEM, TARGET, "that limit: pids.max of the cgroup or of an ancestor, or the kernel's threads-max or pid_max"),
     Metric("memory_capacity_bytes", "bytes", GAUGE, SYSTEM, TARGET, "memory that binds the target: its cgroup's limit, else the machine's"),
     Metric("cpu_capacity_cores", "cores", GAUGE, SYSTEM, TARGET, "cores the target may use: the least of online cores, affinity and cgroup quota", FLOAT),
 )  # fmt: skip
@@ -95,6 +97,8 @@ SLOW_METRICS: tuple[Metric, ...] = (
     Metric("runqueue_wait_ns", "ns", COUNTER, SLOW, TARGET, "time threads were ready but waited for a core"),
     Metric("sigchld_ignored_count", "count", GAUGE, SLOW, TARGET, "processes that ignore SIGCHLD: the figures of their short children are lost"),
     Metric("busiest_thread_cpu_ns", "ns", COUNTER, SLOW, TARGET, "CPU time of the thread that used most since the reading before, added up; short-lived threads left out"),
+    Metric("disk_free_bytes", "bytes", GAUGE, SLOW, TARGET, "room for an ordinary user on the file system with least of it, among those where the tree holds a file open for writing; null without such a file; network and FUSE file systems are not asked"),
+    Metric("disk_total_bytes", "bytes", GAUGE, SLOW, TARGET, "size of that file system"),
 )  # fmt: skip
 
 STAT_CPU_FIELDS: tuple[tuple[Metric, tuple[int, ...]], ...] = (

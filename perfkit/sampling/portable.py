@@ -86,6 +86,10 @@ def _columns_not_given() -> dict[str, str]:
         "busiest_thread_cpu_ns": "psutil gives the CPU of threads in steps that are too coarse",
         "sigchld_ignored_count": "psutil does not give the signals that are ignored",
         "system_runnable_count": "psutil does not give what runs or could",
+        "tasks_nearest_count, tasks_limit_count": "psutil does not give limits on threads",
+        "disk_free_bytes, disk_total_bytes": (
+            "psutil asks every open file where it lies, which a dead network server may never answer"
+        ),
         "psi": "psutil does not give pressure stall information",
         "cgroup": "psutil does not read control groups",
     }

@@ -6,6 +6,7 @@ thousand processes a second. The columns appear in the tick in which the pass en
 
 from __future__ import annotations
 
+from perfkit.sampling.disk import Disks
 from perfkit.sampling.member import Member
 from perfkit.sampling.threads import ThreadFigures, ThreadSums
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Sweep:
-    """Reads PSS, swap, limits and threads of every member, as far as it may go on each time.
+    """Reads PSS, swap, limits, threads and disks of every member, as far as it may go on each time.
 
     memory: pid to (PSS, swap) in bytes, of the members that showed it.
     complete: whether every member that lives showed its memory.
@@ -24,6 +25,7 @@ class Sweep:
     def __init__(self, threads: ThreadSums) -> None:
         self.memory: dict[int, tuple[int, int]] = {}
         self.complete = True
+        self.disks = Disks()
         self.switches: ThreadFigures | None = None
         self._threads = threads
         self._done: set[int] = set()
@@ -60,6 +62,7 @@ class Sweep:
                 _soft_limit(limits, b"Max address space"),
             )
         self._threads.add(member)
+        self.disks.look(member)
 
 
 def _read_rollup(member: Member) -> tuple[int, int] | None:

@@ -44,6 +44,8 @@ class System:
         self._files: dict[str, int] = {}
         self.cores = 0
         self.memory_total_bytes = 0
+        self._tasks = 0
+        self._most_tasks = _least_of(f"{proc}/sys/kernel/threads-max", f"{proc}/sys/kernel/pid_max")
         self.cgroup = Cgroup(proc, sys, pid)
         for name in ("stat", "meminfo", "loadavg", f"{pid}/net/dev"):
             self._keep(name)
@@ -63,6 +65,14 @@ class System:
             row[_CGROUP_SLOTS[name]] = value
         if not values:
             self._lacks("cgroup", "the target's control group shows no figures")
+
+    def tasks_nearest(self) -> tuple[int, int] | None:
+        """Threads that count against a limit, and the limit, where they are nearest to it."""
+        found = [(self._tasks, self._most_tasks)] if self._tasks and self._most_tasks else []
+        own = self.cgroup.tasks()
+        if own is not None:
+            found.append(own)
+        return max(found, key=lambda pair: pair[0] / pair[1], default=None)
 
     def close(self) -> None:
         """Let go of all descriptors."""
@@ -104,7 +114,9 @@ class System:
             return
         figures = text.split(None, 4)
         row[_LOAD] = float(figures[0])
-        row[_RUNNABLE] = max(0, int(figures[3].partition(b"/")[0]) - 1)  # who reads this runs
+        running, _, all_tasks = figures[3].partition(b"/")
+        row[_RUNNABLE] = max(0, int(running) - 1)  # who reads this runs
+        self._tasks = int(all_tasks)
 
     def _read_pressure(self, row: Row) -> None:
         texts: dict[str, bytes | None] = {}
@@ -149,3 +161,20 @@ class System:
 
     def _lacks(self, name: str, reason: str) -> None:
         self.missing.setdefault(name, reason)
+
+
+def _least_of(*paths: str) -> int:
+    """The least of the numbers that these files hold, 0 where none does."""
+    numbers = []
+    for path in paths:
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            continue
+        try:
+            text = os.read(descriptor, 32).strip()
+        finally:
+            os.close(descriptor)
+        if text.isdigit():
+            numbers.append(int(text))
+    return min(numbers, default=0)

@@ -402,6 +402,9 @@ class Recorder:
             journal.note("ended_at_us", str(ended_at_us))
             elapsed = ended_boottime_ns - self._ticker.start_boottime_ns
             journal.note("duration_ns", str(elapsed))
+            if self._sampler is not None:
+                for name, reason in self._sampler.take_last_notes():
+                    journal.note(f"missing.{name}", reason)
             if self._status is not None:
                 for name, figure in self._figures.items():
                     journal.note(name, str(figure))

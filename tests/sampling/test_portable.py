@@ -80,6 +80,10 @@ TOLERANCES: dict[str, tuple[float, int]] = {
 }
 
 NULL_IN_PSUTIL = {
+    "disk_free_bytes",
+    "disk_total_bytes",
+    "tasks_nearest_count",
+    "tasks_limit_count",
     "minor_faults_count", "major_faults_count", "memory_capacity_bytes", "cpu_capacity_cores",
     "ctx_switches_voluntary_count", "ctx_switches_involuntary_count", "runqueue_wait_ns",
     "system_runnable_count", "busiest_thread_cpu_ns", "sigchld_ignored_count", "psi_cpu_some_us", "psi_memory_some_us", "psi_memory_full_us",

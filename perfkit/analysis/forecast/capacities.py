@@ -95,9 +95,7 @@ def capacities(
 
     metrics: those of a session, to leave out what it has no metric for; None gives all.
     """
-    return tuple(
-        one for one in _all(thresholds) if metrics is None or one.metric in metrics
-    )
+    return tuple(one for one in _all(thresholds) if metrics is None or one.metric in metrics)
 
 
 _PRESSURE = ("psi_memory_some_percent_mean", "psi_memory_full_percent_mean")
