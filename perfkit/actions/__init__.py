@@ -1,0 +1,1 @@
+"""Actions: what could be done about what is foreseen. Nothing here acts."""
