@@ -22,6 +22,10 @@ from perfkit.model.metric import Metric
 from perfkit.model.thresholds import Thresholds
 
 
+HORIZON_NS = 300_000_000_000
+"""How far ahead forecasts look unless told otherwise."""
+
+
 @dataclass(frozen=True)
 class Settings:
     """What a user may choose of the analysis.
@@ -29,6 +33,7 @@ class Settings:
     most_watched: metrics under watch at most. thresholds: what alerts hold to. baseline:
     what was learned of earlier sessions; None has the session's own start serve. detector: a name
     of `analysis.detectors.registry`. budget_per_day: false alarms a day that one puts up with.
+    horizon_ns: how far ahead forecasts look.
     """
 
     most_watched: int = MOST_WATCHED
@@ -36,6 +41,7 @@ class Settings:
     baseline: Baseline | None = None
     detector: str = "default"
     budget_per_day: float = 1.0
+    horizon_ns: int = HORIZON_NS
 
 
 Make = Callable[[Sequence[Watched], int, Settings], Stage]
@@ -88,6 +94,10 @@ class Pipeline:
             interval_ns,
         )
         self.inputs: frozenset[str] = self._periods.inputs
+
+    def stage(self, name: str) -> Stage | None:
+        """The stage of that name as it runs, None where it does not."""
+        return next((stage for stage in self._stages if stage.name == name), None)
 
     def add(self, block: Block) -> list[Finding]:
         """What these ticks show: the findings of the periods that they close, in order."""
