@@ -147,6 +147,19 @@ class Peaks:
         """Shape (s, most + 1), from the largest down; minus infinity where there are fewer."""
         return -np.sort(-np.concatenate((self._top, self._last[:, None]), axis=1), axis=1)
 
+    def replace(
+        self, which: npt.NDArray[np.bool_], maxima: Array, exposure: npt.NDArray[np.int64]
+    ) -> None:
+        """Let the peaks of some streams be those of these stretches, shape (s, stretches), alone."""
+        most = self._top.shape[1]
+        largest = -np.sort(-maxima, axis=1)[:, :most]
+        top = np.full(self._top.shape, -np.inf)
+        top[:, : largest.shape[1]] = largest
+        self._top[which] = top[which]
+        self._last[which] = -np.inf
+        self.exposure = np.where(which, exposure.sum(axis=1), self.exposure)
+        self.stretches = np.where(which, (exposure > 0).sum(axis=1), self.stretches)
+
     def add(self, maxima: Array, exposure: Array, base: Array) -> None:
         """The largest values of the next stretch, minus infinity where there is none.
 

@@ -40,6 +40,8 @@ _FAMILY = Prior(scale=1.0, shape=0.0, peaks=10.0, shape_peaks=20.0)
 
 _SEEDED_ROWS = 5
 
+_STILL = 0.7
+
 _TIGHTER = math.log(3.0)
 """Of each alarm beyond what the budget had for the time so far: the next has to be so much rarer."""
 
@@ -101,6 +103,8 @@ class Judge:
             half = far[LASTING] >= floor / 2
             for stream in (SHORT, LONG):
                 heard[stream] = (far[stream] >= floor) & half
+            # a mean is old news where what came last is not as far out
+            heard[LONG] &= far[SHORT] >= _STILL * far[LONG]
             heard &= past.known[:, None] & ~np.isnan(away)
         return np.where(heard, away, -np.inf)
 
@@ -146,36 +150,38 @@ class Judge:
         nats = self._doubt * own + (1.0 - self._doubt) * nats
         return self._periods_per_day * math.exp(-nats)
 
-    def turn(self, past: Past) -> None:
-        """A stretch is over: tails take in its maxima, and middle and spread are read afresh."""
+    def turn(self, past: Past, *, young: bool) -> None:
+        """A stretch is over: tails take in its maxima, and middle and spread are read afresh.
+
+        young: the past still holds all there ever was, so that peaks are told anew in its spreads.
+        """
         if self._tails is not None and self._family is not None:
             self._waiting.append((self._maxima, self._exposure, self._rows))
             if len(self._waiting) > _LAG:
                 maxima, exposure, rows = self._waiting.pop(0)
                 family = np.max(self.surprise(maxima))
-                self._peaks.add(maxima.reshape(-1), np.tile(exposure, STREAMS), self._tails.base)
+                if not young:
+                    exposures = np.tile(exposure, STREAMS)
+                    self._peaks.add(maxima.reshape(-1), exposures, self._tails.base)
                 self._family_peaks.add(
                     np.array([family]), np.array([float(rows)]), self._family.base
                 )
         self._start_stretch()
         past.refresh()
         new = past.known & ~self._known
-        if new.any():
-            self._seed(past, new)
+        if young or new.any():
+            self._seed(past, past.known if young else new)
             self._known = past.known
         if self._known.any():
             self._fit(past)
 
-    def _seed(self, past: Past, new: npt.NDArray[np.bool_]) -> None:
-        """What led to the first middle and spread of a side are its first peaks."""
-        rows = past.ordered()
-        unusual = self.unusual(rows, past)
-        seen = ~np.isnan(rows[VALUE])
-        nowhere = np.full(STREAMS * self._sides, np.inf)
-        for start in range(0, ROWS, _SEEDED_ROWS):
-            part = slice(start, start + _SEEDED_ROWS)
-            exposure = np.tile(np.where(new, seen[:, part].sum(axis=1), 0.0), STREAMS)
-            self._peaks.add(unusual[:, :, part].max(axis=2).reshape(-1), exposure, nowhere)
+    def _seed(self, past: Past, which: npt.NDArray[np.bool_]) -> None:
+        """The peaks of these sides are those of their past."""
+        rows = past.counted()
+        parts = (STREAMS * self._sides, ROWS // _SEEDED_ROWS, _SEEDED_ROWS)
+        maxima = self.unusual(rows, past).reshape(parts).max(axis=2)
+        seen = np.tile(~np.isnan(rows[VALUE]), (STREAMS, 1)).reshape(parts).sum(axis=2)
+        self._peaks.replace(np.tile(which, STREAMS), maxima, seen)
 
     def _fit(self, past: Past) -> None:
         largest = self._peaks.largest

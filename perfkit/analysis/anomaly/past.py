@@ -73,14 +73,21 @@ class Past:
         """The last so many rows of a side were not ordinary after all."""
         self._counts[side, self._recent(rows)] = False
 
+    def include(self, side: int, rows: int) -> None:
+        """The last so many rows of a side were ordinary after all."""
+        self._counts[side, self._recent(rows)] = True
+
     def last(self, side: int, rows: int) -> Array:
         """The values of a side's last rows, the latest first, NaN where there is none."""
         found: Array = self._rows[VALUE, side, self._recent(rows)]
         return found
 
-    def ordered(self) -> Array:
-        """All rows in order of time, shape (STREAMS, s, ROWS), NaN where there are none."""
-        return np.concatenate((self._rows[:, :, self._at :], self._rows[:, :, : self._at]), axis=2)
+    def counted(self) -> Array:
+        """All rows in order of time, shape (STREAMS, s, ROWS), NaN where none is or none counts."""
+        counts = self._counts.copy()
+        counts[:, self._recent(_LAG)] = False
+        rows = np.where(counts, self._rows, np.nan)
+        return np.concatenate((rows[:, :, self._at :], rows[:, :, : self._at]), axis=2)
 
     def _recent(self, rows: int) -> npt.NDArray[np.int64]:
         recent: npt.NDArray[np.int64] = (self._at - 1 - np.arange(min(rows, ROWS))) % ROWS
@@ -88,9 +95,7 @@ class Past:
 
     def refresh(self) -> None:
         """Take middle and spread from the rows that count, where there are enough of them."""
-        counted = self._counts.copy()
-        counted[:, self._recent(_LAG)] = False
-        values = np.where(counted, self._rows, np.nan)
+        values = self.counted()
         counts = (~np.isnan(values)).sum(axis=2)
         enough = counts[VALUE] >= LEAST_VALUES
         if not enough.any():

@@ -103,6 +103,7 @@ class Anomalies:
         self._activity = np.full(ROWS, np.nan)
         self._usual = 0.0
         self._busy_before = 0.0
+        self._seen = 0
         self._open: list[Episode] = []
         self._resting = np.zeros(len(sides), np.int64)  # until which period
         self._first: int | None = None
@@ -160,7 +161,7 @@ class Anomalies:
         return scores
 
     def _turn(self) -> None:
-        self._judge.turn(self._past)
+        self._judge.turn(self._past, young=self._seen <= ROWS)
         seen = self._activity[~np.isnan(self._activity)]
         self._usual = float(np.median(seen)) if len(seen) else 0.0
 
@@ -184,6 +185,7 @@ class Anomalies:
         rows = self._streams.add(sides, scores[self._of])
         unusual = self._judge.unusual(rows, self._past)
         here = ~np.isnan(rows[VALUE])
+        self._seen += len(numbers)
         self._rest(unusual, numbers)
         told: list[Finding] = []
         at, n = 0, len(numbers)
@@ -308,6 +310,7 @@ class Anomalies:
             # means still hold what is over
             self._resting[side] = known_ns // self._length_ns + LONG_ROWS
             if lasted <= _SPIKE:
+                self._past.include(side, lasted + QUIET)
                 self._judge.learn(side, episode.farthest[side])
 
     def _rest(self, unusual: Array, numbers: npt.NDArray[np.int64]) -> None:
