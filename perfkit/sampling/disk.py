@@ -1,8 +1,9 @@
 """Room on disk: of the file systems that the target writes to, the one with least free.
 
-It writes to those where it holds a file open for writing. No name is read or kept: the mode of
-/proc/PID/fd/N tells whether N may be written to, /proc/PID/fdinfo/N on which mount it lies, and
-`statvfs` of /proc/PID/fd/N follows into the target's own mount namespace.
+It writes to those where it holds a file open for writing. No name is kept: the mode of
+/proc/PID/fd/N tells whether N may be written to, its link whether it is a file at all,
+/proc/PID/fdinfo/N on which mount it lies, and `statvfs` of /proc/PID/fd/N follows into the
+target's own mount namespace.
 
 File systems of a network, and those that a process serves (FUSE), are never asked: where the
 server is dead the answer may never come, and a recorder that waits for it records nothing. The
@@ -19,76 +20,109 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from perfkit.sampling.member import Member
 
-LOOKED_AT = 128
-"""Descriptors of a process that are looked at, the lowest first: a listing of all costs the kernel
-about a microsecond each."""
+LOOKED_AT = 64
+"""Descriptors of a process that are looked at, the lowest first."""
+
+# after so many passes what is known of mounts is learnt anew: their numbers are given out again
+_LEARNT_FOR = 12
 
 _WRITABLE = 0o200
-_MOST_BYTES = 1 << 20
+_MOST_PAGES = 256
 _ASKED_FROM_AFAR = frozenset(
     b"9p afs autofs beegfs ceph cifs coda fuse gpfs lustre ncpfs nfs nfs4 orangefs smb3 smbfs".split()
 )
 
 
 class Disks:
-    """Looks at processes one after the other.
+    """Looks at processes one after the other, in passes.
+
+    A process whose CPU clock stands where it stood has opened and closed nothing: it is only asked
+    for the room on what it held open then.
 
     least: (free, total) in bytes of the file system with least free for an ordinary user, None
     while none was found. complete: whether every process let itself be looked at. afar: whether
     files lie on file systems that are not asked.
     """
 
-    __slots__ = ("_afar", "_asked", "_done", "afar", "complete", "least")
+    __slots__ = ("_asked", "_done", "_held", "_held_before", "_passes", "afar", "complete", "least")
 
     def __init__(self) -> None:
+        self._passes = 0
+        # mount to whether it may be asked; what no table of mounts names is not
+        self._asked: dict[bytes, bool] = {}
+        # pid to its CPU clock, and (mount, descriptor) of its files open for writing
+        self._held: dict[int, tuple[int, list[tuple[bytes, str]]]] = {}
+        self._held_before = self._held
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin a pass."""
         self.least: tuple[int, int] | None = None
         self.complete = True
         self.afar = False
-        # mount id to whether it is asked; what no table of mounts names (pipes, sockets) is not
-        self._asked: dict[bytes, bool] = {}
-        self._afar: set[bytes] = set()
         self._done: set[bytes] = set()
+        self._held_before, self._held = self._held, {}
+        if self._passes % _LEARNT_FOR == 0:
+            self._asked, self._held_before = {}, {}
+        self._passes += 1
 
     def look(self, member: Member) -> None:
         """Look at the files of one process; a refusal is noted in its `denied`."""
-        names = []
         try:
-            with os.scandir(f"{member.path}/fd") as entries:
-                for entry in entries:
-                    names.append(entry.name)
-                    if len(names) == LOOKED_AT:
-                        break
-            self._look_at(member, names)
+            held = self._held_before.get(member.pid)
+            if held is None or held[0] != member.clock_ns or member.clock_ns < 0:
+                held = member.clock_ns, self._files_of(member)
+            self._held[member.pid] = held
+            for mount, name in held[1]:
+                if mount in self._done:
+                    continue
+                if self._asked[mount]:
+                    self._ask(mount, f"{member.path}/fd/{name}")
+                else:
+                    self.afar = True
         except (FileNotFoundError, ProcessLookupError):
             pass  # ends just now
         except OSError as error:
             self.complete = False
             member.denied["disk"] = error.strerror or str(error)
 
-    def _look_at(self, member: Member, names: list[str]) -> None:
-        mounts_known = False
+    def _files_of(self, member: Member) -> list[tuple[bytes, str]]:
+        """Mount and descriptor of files open for writing, one a mount; none is touched."""
+        names = []
+        with os.scandir(f"{member.path}/fd") as entries:
+            for entry in entries:
+                names.append(entry.name)
+                if len(names) == LOOKED_AT:
+                    break
+        found: list[tuple[bytes, str]] = []
+        learnt = False
         for name in names:
             path = f"{member.path}/fd/{name}"
             try:
                 if not os.lstat(path).st_mode & _WRITABLE:
                     continue
+                link = os.readlink(path)
+                if not link.startswith("/") or link.startswith("/dev/"):
+                    if not link.startswith("/dev/shm/"):
+                        continue  # pipes, sockets and devices take no room
                 mount = _mount_of(f"{member.path}/fdinfo/{name}")
-                if mount in self._done:
-                    continue
-                if mount not in self._asked and not mounts_known:
-                    mounts_known = True
-                    self._learn(f"{member.path}/mountinfo")
-                if not self._asked.setdefault(mount, False):
-                    self.afar = self.afar or mount in self._afar
-                    continue
-                if S_ISREG(os.stat(path).st_mode):
-                    self._done.add(mount)
-                    self._ask(path)
             except (FileNotFoundError, ProcessLookupError):
                 continue  # closed meanwhile
+            if mount not in self._asked and not learnt:
+                learnt = True
+                self._learn(f"{member.path}/mountinfo")
+            if mount in self._asked and (mount, name) not in found:
+                found.append((mount, name))
+        return found
 
-    def _ask(self, path: str) -> None:
-        figures = os.statvfs(path)
+    def _ask(self, mount: bytes, path: str) -> None:
+        try:
+            if not S_ISREG(os.stat(path).st_mode):
+                return
+            figures = os.statvfs(path)
+        except (FileNotFoundError, ProcessLookupError):
+            return  # closed meanwhile
+        self._done.add(mount)
         total = figures.f_blocks * figures.f_frsize
         if total <= 0:
             return  # such as /proc and /sys: nothing there takes room
@@ -100,14 +134,10 @@ class Disks:
         """Take in the mounts that a process sees, by their types."""
         for line in _read(path).split(b"\n"):
             before, dash, after = line.partition(b" - ")
-            if not dash:
-                continue
-            kind = after.split(b" ", 1)[0]
-            mount = before.split(b" ", 1)[0]
-            afar = kind in _ASKED_FROM_AFAR or kind.startswith(b"fuse.")
-            self._asked[mount] = not afar
-            if afar:
-                self._afar.add(mount)
+            if dash:
+                kind = after.split(b" ", 1)[0]
+                afar = kind in _ASKED_FROM_AFAR or kind.startswith(b"fuse.")
+                self._asked[before.split(b" ", 1)[0]] = not afar
 
 
 def _mount_of(path: str) -> bytes:
@@ -122,7 +152,7 @@ def _read(path: str) -> bytes:
     try:
         parts = [os.read(descriptor, 65536)]
         # a page at a time, whatever is asked for; bounded, since strangers may mount a lot
-        while parts[-1] and len(parts) * 4096 < _MOST_BYTES:
+        while len(parts[-1]) > 1024 and len(parts) < _MOST_PAGES:
             parts.append(os.read(descriptor, 65536))
         return b"".join(parts)
     finally:

@@ -105,6 +105,7 @@ class LinuxSampler:
             ) from None
         self.system = System(proc, sys, pid)
         self._threads = ThreadSums(from_zero=bool(adopter))
+        self._disks = Disks()
         self._sweep: Sweep | None = None
         self._counts_by_size = _sizes_are_counts(proc)
         self._noted: set[str] = set()
@@ -180,7 +181,7 @@ class LinuxSampler:
         members = [m for m in self.tree.members.values() if not m.zombie]
         sweep = self._sweep
         if sweep is None:
-            sweep = self._sweep = Sweep(self._threads)
+            sweep = self._sweep = Sweep(self._threads, self._disks)
         if not sweep.go_on(members, may_go_on):
             return False
         self._sweep = None

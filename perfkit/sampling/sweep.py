@@ -22,14 +22,15 @@ class Sweep:
     complete: whether every member that lives showed its memory.
     """
 
-    def __init__(self, threads: ThreadSums) -> None:
+    def __init__(self, threads: ThreadSums, disks: Disks) -> None:
         self.memory: dict[int, tuple[int, int]] = {}
         self.complete = True
-        self.disks = Disks()
+        self.disks = disks
         self.switches: ThreadFigures | None = None
         self._threads = threads
         self._done: set[int] = set()
         threads.begin()
+        disks.begin()
 
     def go_on(self, members: list[Member], may_go_on: Callable[[], bool] | None) -> bool:
         """Read further members; returns whether all of them have been read.

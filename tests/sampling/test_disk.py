@@ -160,6 +160,35 @@ def test_many_descriptors_are_looked_at_in_part(helper: Helper, tmp_path: Path) 
     assert helper.look().least is not None
 
 
+def test_a_process_that_has_not_run_is_asked_for_what_it_held(
+    helper: Helper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its descriptors are looked at again only once its clock has moved."""
+    helper.do(f"f = open({str(tmp_path / 'data')!r}, 'w')")
+    member = Member("/proc", helper.pid)
+    member.clock_ns = 5
+    disks = Disks()
+    disks.look(member)
+    first = disks.least
+    looks: list[object] = []
+    scan = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: looks.append(path) or scan(path))
+    disks.begin()
+    assert disks.least is None
+    disks.look(member)
+    assert first is not None
+    assert disks.least is not None
+    assert disks.least[1] == first[1]
+    assert looks == []
+    member.clock_ns = 6
+    helper.do("f.close()")
+    disks.begin()
+    disks.look(member)
+    member.close()
+    assert disks.least is None
+    assert len(looks) == 1
+
+
 def test_a_process_that_is_gone_is_no_denial(helper: Helper) -> None:
     """It holds nothing open."""
     member = Member("/proc", helper.pid)
@@ -178,6 +207,7 @@ class FakeMember:
     def __init__(self, path: Path) -> None:
         self.path = str(path)
         self.denied: dict[str, str] = {}
+        self.pid, self.clock_ns = 1, -1
 
 
 @pytest.fixture
