@@ -43,7 +43,10 @@ _MOST_OF_A_KIND = 500
 _ROUNDS = 999
 _FIRST_ROUNDS = 99
 _LEAST_NS = 10_000_000  # what happened at a shorter moment is what happened around it
-_NAMED = ("timer",)  # types of which each name is something of its own
+_NAMED_BY = {"timer": "name", "request": "route", "request_end": "route"}
+"""Types of which each value of one label is work of its own, with a usual duration of its own."""
+_MOST_NAMES = 1000
+"""Names told apart; the operations of further ones are left out, as those of a name that is rare."""
 
 
 @dataclass(frozen=True)
@@ -195,8 +198,9 @@ class _Operations:
             if not len(chosen):
                 continue
             for name, members in _by_name(events, type, chosen):
-                piece = (events.t_ns[members], duration_ms[members])
-                self._found.setdefault(name, []).append(piece)
+                if name in self._found or len(self._found) < _MOST_NAMES:
+                    piece = (events.t_ns[members], duration_ms[members])
+                    self._found.setdefault(name, []).append(piece)
 
     def slow_types(self, settled_ns: float) -> list[_SlowType]:
         """Those with slow ones among enough, the ones that lost most time to them first."""
@@ -214,12 +218,16 @@ class _Operations:
 
 
 def _by_name(events: Events, type: str, chosen: Integers) -> Iterable[tuple[str, Integers]]:
-    if type not in _NAMED:
-        return [(type.removesuffix("_end"), chosen)]
-    names = events.label("name")[chosen]
+    shown = type.removesuffix("_end")
+    if type not in _NAMED_BY:
+        return [(shown, chosen)]
+    codes = events.label(_NAMED_BY[type])[chosen]
+    order = np.argsort(codes, kind="stable")
+    found, starts = np.unique(codes[order], return_index=True)
+    members = np.split(chosen[order], starts[1:])
     return [
-        (f"{type} {events.labels.texts[code]}" if code >= 0 else type, chosen[names == code])
-        for code in np.unique(names).tolist()
+        (f"{shown} {events.labels.texts[code]}" if code >= 0 else shown, of_name)
+        for code, of_name in zip(found.tolist(), members, strict=True)
     ]
 
 

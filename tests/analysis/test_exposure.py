@@ -273,3 +273,42 @@ def test_absurd_durations_and_falling_counters_do_no_harm() -> None:
     assert {one.exposure for one in found} == {"major faults", "other guests"}
     assert all(np.isfinite(one.slow_amount) and one.slow_amount >= 0 for one in found)
     assert {*INPUTS} >= {"major_faults_count", "system_cpu_steal_ns"}
+
+
+def test_requests_are_told_apart_by_their_routes() -> None:
+    """A page that always takes long is not a slow request; each is held against its own kind."""
+    operations = requests(INCIDENTS)
+    plain = block(operations, major_faults_count=adding(INCIDENTS, 500))
+    assert plain.events is not None
+    count = len(operations)
+    routed = Events(
+        plain.events.rows, plain.events.t_ns, plain.events.codes, ("request",),
+        plain.events.duration_ms, plain.events.ok, none_of(count),
+        fields(["route"], [k % 2 for k in range(count)], ["/cart", "/"]),
+    )  # fmt: skip
+
+    found = slow_exposures([Block(plain.t_ns, plain.columns, (), routed)])
+
+    assert sorted(one.type for one in found) == ["request /", "request /cart"]
+
+
+def test_only_so_many_routes_are_told_apart() -> None:
+    """What a stranger may invent does not grow without bound: the first thousand have a place."""
+    operations = requests(INCIDENTS)
+    columns = {"major_faults_count": adding(INCIDENTS, 500)}
+
+    def found(strangers: int) -> list[str]:
+        early: list[Operation] = [(0.001, "request_end", 1.0)] * strangers
+        plain = block([*early, *operations], **columns)
+        assert plain.events is not None
+        routes = [*range(strangers), *[strangers] * len(operations)]
+        texts = [*(f"/{k}" for k in range(strangers)), "/late"]
+        routed = Events(
+            plain.events.rows, plain.events.t_ns, np.zeros(len(routes), np.int32), ("request",),
+            plain.events.duration_ms, plain.events.ok, none_of(len(routes)),
+            fields(["route"], routes, texts),
+        )  # fmt: skip
+        return [one.type for one in slow_exposures([Block(plain.t_ns, plain.columns, (), routed)])]
+
+    assert found(999) == ["request /late"]
+    assert found(1000) == []
