@@ -26,7 +26,7 @@ FRAMES_PER_S = 60
 WIDTH, HEIGHT = 480, 20  # of one item
 PICTURES_FROM, PICTURES_UNTIL = 0.2, 0.85  # shares of the list
 PLAIN_MS = 6.0
-PICTURE_MS = 30.0
+PICTURE_MS = 50.0
 PATIENCE = 0.45  # a share of the time: how long it is slow before the quality is lowered
 QUALITIES = {"high": 1.0, "low": 0.3}
 

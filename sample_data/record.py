@@ -62,6 +62,10 @@ def record_inference() -> None:
     record_example("inference")
 
 
+def record_web() -> None:
+    record_example("web")
+
+
 def record_cache() -> None:
     record_example("cache")
 
@@ -133,6 +137,7 @@ SESSIONS = {
     "short_lived": record_short_lived,
     "postgres": record_postgres,
     "inference": record_inference,
+    "web": record_web,
     "cache": record_cache,
     "renderer": record_renderer,
 }

@@ -26,6 +26,7 @@ SHOWN = {
     "short_lived": set(),
     "postgres": set(),
     "inference": {"worker-imbalance"},
+    "web": {"errors-frequent", "slow-pressure"},
     "cache": {"cache-hit-low", "cache-level-unpaying"},
     "renderer": {"frame-rate-low"},
 }
@@ -33,7 +34,7 @@ SHOWN = {
 
 HEALTHY = {"quiet"}
 
-SPEAKING = ("inference", "cache", "renderer")
+SPEAKING = ("inference", "web", "cache", "renderer")
 
 
 @pytest.fixture(scope="module", params=SESSIONS)
@@ -114,6 +115,20 @@ def test_one_worker_is_slower_than_the_others_and_its_queue_is_longer() -> None:
     assert (len(slow), len(others)) == (1, 3)
     assert slow[0][1] > 2 * max(row[1] for row in others)
     assert slow[0][2] > max(row[2] for row in others)
+
+
+def test_requests_are_slow_while_tasks_wait_for_a_core() -> None:
+    """The two halves of the recording, joined by the tick in which an event arrived."""
+    rows = _asked(
+        "web",
+        "SELECT psi_cpu_some_percent_last > 50, quantile_cont(duration_ms, 0.95), count(*) "
+        "FROM events JOIN ticks ON ticks.t_ns = tick_t_ns "
+        "WHERE type = 'request' AND psi_cpu_some_percent_last IS NOT NULL GROUP BY ALL ORDER BY 1",
+    )
+
+    assert [row[0] for row in rows] == [False, True]
+    assert min(row[2] for row in rows) > 100
+    assert rows[1][1] > 2 * rows[0][1]
 
 
 def test_the_second_level_of_the_cache_answers_next_to_nothing_and_costs_most() -> None:
