@@ -102,9 +102,10 @@ class Disks:
                 if not os.lstat(path).st_mode & _WRITABLE:
                     continue
                 link = os.readlink(path)
-                if not link.startswith("/") or link.startswith("/dev/"):
-                    if not link.startswith("/dev/shm/"):
-                        continue  # pipes, sockets and devices take no room
+                if link.startswith("/dev/shm/"):
+                    pass  # files, in memory
+                elif link.startswith("/dev/") or not link.startswith("/"):
+                    continue  # pipes, sockets and devices take no room
                 mount = _mount_of(f"{member.path}/fdinfo/{name}")
             except (FileNotFoundError, ProcessLookupError):
                 continue  # closed meanwhile

@@ -172,7 +172,12 @@ def test_a_process_that_has_not_run_is_asked_for_what_it_held(
     first = disks.least
     looks: list[object] = []
     scan = os.scandir
-    monkeypatch.setattr(os, "scandir", lambda path: looks.append(path) or scan(path))
+
+    def seen(path: str) -> object:
+        looks.append(path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", seen)
     disks.begin()
     assert disks.least is None
     disks.look(member)
