@@ -8,6 +8,7 @@ is fitted is fitted anew at the end of each stretch of the session's time, and h
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -52,6 +53,8 @@ _SPIKE = 5
 
 _FREE = 1.25
 """Activity up to so many times the usual explains nothing."""
+
+_CLEAR = 3.0
 
 _EXPLAINED = {
     "cpu",
@@ -106,6 +109,7 @@ class Anomalies:
         self._seen = 0
         self._open: list[Episode] = []
         self._resting = np.zeros(len(sides), np.int64)  # until which period
+        self._muted = np.zeros(len(sides), np.bool_)  # until the stretch is over
         self._first: int | None = None
         self._last = 0
         self._stretch = 0
@@ -161,6 +165,7 @@ class Anomalies:
         return scores
 
     def _turn(self) -> None:
+        self._muted[:] = False
         self._judge.turn(self._past, young=self._seen <= ROWS)
         seen = self._activity[~np.isnan(self._activity)]
         self._usual = float(np.median(seen)) if len(seen) else 0.0
@@ -173,7 +178,9 @@ class Anomalies:
         self._activity = np.concatenate((self._activity, events))[-ROWS:]
         if self._usual < 1:
             return np.ones(len(events))
-        busy: Array = np.maximum(more / (_FREE * self._usual), 1.0)
+        # more than chance makes of as many events (Poisson)
+        clear = max(_FREE * self._usual, self._usual + _CLEAR * math.sqrt(self._usual))
+        busy: Array = np.where(more > clear, more / self._usual, 1.0)
         return busy
 
     def _judged(
@@ -297,6 +304,7 @@ class Anomalies:
         elif episode.rows >= HELD:
             for side in episode.members:
                 self._past.adopt(side, ROWS)
+                self._muted[side] = True
             self._close(episode, known_ns)
             note = "; it has stayed so for long and counts as usual from now on"
             yield episode.finding(self.name, known_ns, known_ns, note)
@@ -314,7 +322,8 @@ class Anomalies:
                 self._judge.learn(side, episode.farthest[side])
 
     def _rest(self, unusual: Array, numbers: npt.NDArray[np.int64]) -> None:
-        """Means that hold what is over count as nothing."""
+        """Means that hold what is over count as nothing, nor does what has just become usual."""
+        unusual[:, self._muted] = -np.inf
         if numbers[0] < self._resting.max():
             resting = numbers < self._resting[:, None]
             for stream in (SHORT, LONG):
