@@ -11,7 +11,7 @@ import pytest
 import typer.main
 
 from perfkit import errors
-from perfkit.cli import app
+from perfkit.cli import application
 from perfkit.cli.commands import COMMANDS
 
 
@@ -36,7 +36,7 @@ def test_the_readme_names_every_command_and_every_option(readme: str, command: s
         line for line in readme.splitlines() if line.startswith(f"| `perfkit {command}")
     )
     assert rows, f"README.md has no row for `perfkit {command}`"
-    click_command: Any = typer.main.get_command(app)
+    click_command: Any = typer.main.get_command(application())
     for word in command.split():
         click_command = click_command.commands[word]
     options = [

@@ -10,6 +10,7 @@ import errno
 import gc
 import os
 import sys
+from collections.abc import Sequence
 from typing import Annotated, NoReturn
 
 import typer
@@ -26,17 +27,6 @@ from perfkit.errors import (
 from perfkit.model.text import printable
 from perfkit.version import __version__
 
-app = typer.Typer(
-    name="perfkit",
-    help="Record a running process into one file, analyse it, know what it cost.",
-    no_args_is_help=True,
-    # plain help: the large library behind the coloured one takes longer than the rest
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-commands.register(app)
-
 # the base of all "these words do not fit" exceptions; typer does not export it under a name
 _ClickException: type[Exception] = next(
     base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException"
@@ -51,7 +41,6 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _root(
     version: Annotated[
         bool,
@@ -59,6 +48,22 @@ def _root(
     ] = False,
 ) -> None:
     pass
+
+
+def application(words: Sequence[str] = ()) -> typer.Typer:
+    """The command line with the command that words begin with, or with all of them."""
+    app = typer.Typer(
+        name="perfkit",
+        help="Record a running process into one file, analyse it, know what it cost.",
+        no_args_is_help=True,
+        # plain help: the large library behind the coloured one takes longer than the rest
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_root)
+    commands.register(app, words)
+    return app
 
 
 def main() -> NoReturn:
@@ -80,7 +85,7 @@ def run(words: list[str]) -> int:
     try:
         if "" in words and words[:1] != ["record"]:
             raise UsageError("an argument is empty; was a variable of the shell not set?")
-        code = app(words, prog_name="perfkit", standalone_mode=False)
+        code = application(words)(words, prog_name="perfkit", standalone_mode=False)
         sys.stdout.flush()
     except PerfkitError as error:
         _complain(str(error))
