@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from perfkit.analysis.alerts import AlertStage, limits
 from perfkit.analysis.anomaly import Anomalies
 from perfkit.analysis.baseline import BaselineStage
+from perfkit.analysis.forecast.capacities import capacities
+from perfkit.analysis.forecast.stage import ForecastStage
 from perfkit.analysis.periods import PERIOD_STATISTICS, Periods, period_length_ns
 from perfkit.analysis.stage import Stage
 from perfkit.analysis.trend import TrendStage
@@ -56,6 +58,12 @@ STAGES: tuple[tuple[str, Make], ...] = (
         "anomaly",
         lambda watched, length_ns, settings: Anomalies(
             watched, length_ns, settings.detector, settings.budget_per_day
+        ),
+    ),
+    (
+        "forecast",
+        lambda _watched, length_ns, settings: ForecastStage(
+            capacities(settings.thresholds), length_ns, settings.horizon_ns
         ),
     ),
     (

@@ -23,6 +23,7 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("record", "record.record"),
     ("analyze", "analyze.analyze"),
     ("replay", "replay.replay"),
+    ("forecast", "forecast.forecast"),
     ("query", "query.query"),
     ("info", "info.info"),
     ("events", "events.events"),

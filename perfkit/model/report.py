@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from perfkit.model.decision import Decision
 from perfkit.model.finding import Finding
+from perfkit.model.forecast import Forecast
 from perfkit.model.insight import Insight, NotApplicable, RuleFailed
 from perfkit.model.metric import Metric
 from perfkit.model.recommendation import Recommendation
@@ -95,7 +97,8 @@ class Report:
     source: the path it was read from; source_kind: `session`, `live journal` or
     `orphaned journal`. cannot_tell: sentences on what this session is too short or too
     empty to say. findings: what the stages of the analysis said, each as it stood last.
-    recommendations: what to do, one a cause, the most pressing first.
+    recommendations: what to do, one a cause, the most pressing first. forecasts: how every one
+    stood at the end; decisions: what to consider against them.
     """
 
     source: str
@@ -110,3 +113,5 @@ class Report:
     cannot_tell: tuple[str, ...]
     findings: tuple[Finding, ...] = ()
     recommendations: tuple[Recommendation, ...] = ()
+    forecasts: tuple[Forecast, ...] = ()
+    decisions: tuple[Decision, ...] = ()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 import numpy as np
 
+from perfkit.analysis.forecast.stage import ForecastStage
 from perfkit.analysis.pipeline import Pipeline, Settings
 from perfkit.model.block import Block
 from perfkit.model.finding import Finding
+from perfkit.model.forecast import Forecast
 from perfkit.workflows.source import Recording
 
 
@@ -18,17 +20,30 @@ def findings(
     stages: Collection[str] | None = None,
     from_ns: int | None = None,
     to_ns: int | None = None,
+    at_end: Callable[[Pipeline], None] | None = None,
 ) -> Iterator[Finding]:
     """What the pipeline says of a recording, in order, as soon as each thing is known.
 
     stages: whose findings are asked for, all by default. from_ns, to_ns: the part of the session
-    to look at, [from_ns, to_ns) on its clock.
+    to look at, [from_ns, to_ns) on its clock. at_end: told the pipeline when all is said, for what
+    its stages know beside their findings.
     Raises UnusableInput where the source turns out to be damaged.
     """
     pipeline = Pipeline(recording.metrics, recording.session.interval_ns, settings, stages)
     for block in within(recording.blocks(pipeline.inputs), from_ns, to_ns):
         yield from pipeline.add(block)
     yield from pipeline.finish()
+    if at_end is not None:
+        at_end(pipeline)
+
+
+def standing(pipeline: Pipeline, recording: Recording) -> tuple[Forecast, ...]:
+    """The forecasts as they stand, of all that the recording has a metric for."""
+    stage = pipeline.stage("forecast")
+    if not isinstance(stage, ForecastStage):
+        return ()
+    names = {metric.name for metric in recording.metrics}
+    return tuple(one for one in stage.standing if one.metric in names)
 
 
 def within(blocks: Iterable[Block], from_ns: int | None, to_ns: int | None) -> Iterator[Block]:

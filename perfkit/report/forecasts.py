@@ -1,0 +1,210 @@
+"""Forecasts for a person and for programs: what runs out, when, how surely, or why that is unknown."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from perfkit.model.decision import Decision
+from perfkit.model.finding import Finding
+from perfkit.model.forecast import BEYOND, CLEAR, CROSSING, TOO_LITTLE, Forecast
+from perfkit.model.text import printable
+from perfkit.report import Page
+from perfkit.report.findings import clock
+from perfkit.report.sheet import HEADING, QUIET, Sheet, ink
+from perfkit.report.units import format_by_name, format_value
+
+SCHEMA = "1.0"
+"""Of the JSON; fields are only ever added."""
+
+_STYLES = {"notice": "bold red", "watch": "bold yellow", "beyond": "bold red"}
+_WIDTH = 9
+_SAID = frozenset({BEYOND, CROSSING, CLEAR})
+
+
+def as_text(
+    source: str,
+    at_ns: int,
+    horizon_s: float,
+    forecasts: Sequence[Forecast],
+    decisions: Sequence[Decision],
+    page: Page,
+) -> str:
+    """Every forecast in words, the most pressing first, then what to consider."""
+    sheet = Sheet.of(page)
+    horizon = format_value(horizon_s * 1e9, "ns")
+    sheet.line((f"{printable(source)} at {clock(at_ns)}, looking {horizon} ahead", HEADING))
+    if not forecasts:
+        sheet.line(("nothing is recorded that could run out or degrade", ""))
+    said = [one for one in ordered(forecasts) if one.state in _SAID]
+    for one in said:
+        mark = label(one)
+        sheet.line(
+            (f"{mark:<{_WIDTH}}", _STYLES.get(mark, QUIET)),
+            (f"{one.kind.replace('_', ' ')}: ", ""),
+            (sentence(one), "" if mark in _STYLES else QUIET),
+        )
+    for reason, kinds in _unsaid(forecasts, {one.kind for one in said}).items():
+        sheet.line((f"{'unknown':<{_WIDTH}}", QUIET), (f"{', '.join(kinds)}: {reason}", QUIET))
+    if decisions:
+        sheet.line(("", ""))
+        sheet.line(("To consider (nothing is done):", HEADING))
+    for decision in decisions:
+        sheet.line((f"{decision.priority:<{_WIDTH}}", ""), (decision_sentence(decision), ""))
+    return ink(sheet.lines, page)
+
+
+def _unsaid(forecasts: Sequence[Forecast], said: Collection[str]) -> dict[str, list[str]]:
+    """Why nothing can be said, to the kinds of which that is so; `said`: those it was said of."""
+    found: dict[str, list[str]] = {}
+    for one in ordered(forecasts):
+        if one.state in _SAID or one.kind in said:
+            continue
+        reason = printable(one.reason) or "cannot be said"
+        if one.state == TOO_LITTLE:
+            reason = f"not enough data{_because(one)}"
+        kinds = found.setdefault(reason, [])
+        name = one.kind.replace("_", " ")
+        if name not in kinds:
+            kinds.append(name)
+    return found
+
+
+def ordered(forecasts: Sequence[Forecast]) -> list[Forecast]:
+    """The most pressing first; those of which nothing can be said last."""
+    order = [BEYOND, CROSSING, CLEAR, TOO_LITTLE]
+
+    def key(one: Forecast) -> tuple[int, float]:
+        place = order.index(one.state) if one.state in order else len(order)
+        return place, -(one.probability or 0.0)
+
+    return sorted(forecasts, key=key)
+
+
+def label(forecast: Forecast) -> str:
+    """One word: the level, or the state where there is none."""
+    if forecast.state == BEYOND:
+        return "beyond"
+    if forecast.level:
+        return forecast.level
+    return {CLEAR: "clear", CROSSING: "clear"}.get(forecast.state, "unknown")
+
+
+def sentence(forecast: Forecast) -> str:
+    """What is foreseen, with its figures in their units, or why nothing can be said."""
+    metric = forecast.metric
+    if forecast.state == TOO_LITTLE:
+        return f"{metric}: not enough data{_because(forecast)}"
+    if forecast.state not in (BEYOND, CROSSING, CLEAR):
+        return f"{metric}: {printable(forecast.reason) or 'cannot be said'}"
+    level = metric
+    if forecast.value is not None:
+        level += f" {format_by_name(metric, forecast.value)}"
+    if forecast.capacity is not None:
+        level += f", {'down to' if forecast.falling else 'of'} "
+        level += f"{format_by_name(metric, forecast.capacity)}"
+    level += f" ({printable(forecast.against)})"
+    if forecast.state == BEYOND:
+        return f"{level}: reached or passed already"
+    sure = "" if forecast.probability is None else f", {100 * forecast.probability:.0f} % sure"
+    if forecast.state == CLEAR:
+        margin = forecast.margin
+        left = "" if margin is None else f", {format_by_name(metric, margin)} left"
+        risk = ""
+        if forecast.probability is not None:
+            risk = f" (probability {100 * forecast.probability:.0f} %)"
+        return f"{level}: no crossing in sight{left}{risk}"
+    return f"{level}: {_when(forecast)}{sure}"
+
+
+def _because(forecast: Forecast) -> str:
+    return f" ({printable(forecast.reason)})" if forecast.reason else ""
+
+
+def _when(forecast: Forecast) -> str:
+    if forecast.median_s is None:
+        return "at an unknown time"
+    words = f"in about {_time(forecast.median_s)}"
+    if forecast.low_s is not None and forecast.high_s is not None:
+        words += f" (80 %: {_time(forecast.low_s)} to {_time(forecast.high_s)})"
+    elif forecast.low_s is not None:
+        words += f" (80 %: {_time(forecast.low_s)} or later)"
+    return words
+
+
+def _time(seconds: float) -> str:
+    return format_value(seconds * 1e9, "ns") if math.isfinite(seconds) else "never"
+
+
+def decision_sentence(decision: Decision) -> str:
+    """The act with its parameters, and why, or why not."""
+    parameters = ", ".join(f"{name} {value}" for name, value in decision.parameters.items())
+    words = decision.action + (f" ({parameters})" if parameters else "")
+    words = f"{words}: {printable(decision.reason)}"
+    return f"{words}; withheld: {printable(decision.withheld)}" if decision.withheld else words
+
+
+def finding_as_text(finding: Finding, known: bool, page: Page) -> str:
+    """A line, ended, on a forecast that opens, changes or closes.
+
+    known: whether it was told before.
+    """
+    sheet = Sheet.of(page)
+    state = "changes" if known else "opens"
+    if finding.end_ns is not None:
+        state = "closes"
+    figures = finding.evidence
+    when = ""
+    if finding.end_ns is None and finding.probability is not None:
+        when = f" ({100 * finding.probability:.0f} % sure"
+        if "median_s" in figures:
+            when += f", in about {_time(figures['median_s'])}"
+        when += ")"
+    sheet.line(
+        (f"{clock(finding.known_at_ns):>9}  ", QUIET),
+        (f"{state:<8}", ""),
+        (f"{finding.kind.replace('_', ' ')}: {printable(finding.text)}{when}", ""),
+    )
+    return ink(sheet.lines, page)
+
+
+def as_dict(forecast: Forecast) -> dict[str, Any]:
+    """What JSON carries of a forecast; numbers that JSON does not know are null."""
+    facts = {**asdict(forecast), "margin": forecast.margin, "text": sentence(forecast)}
+    facts["at_s"] = facts.pop("at_ns") / 1e9
+    return {name: _plain(value) for name, value in facts.items()}
+
+
+def decision_as_dict(decision: Decision) -> dict[str, Any]:
+    """What JSON carries of a decision."""
+    facts = asdict(decision)
+    facts["at_s"] = facts.pop("at_ns") / 1e9
+    return facts
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def as_json(
+    source: str,
+    at_ns: int,
+    horizon_s: float,
+    forecasts: Sequence[Forecast],
+    decisions: Sequence[Decision],
+) -> str:
+    """The same as JSON, the most pressing first."""
+    said = {
+        "schema": SCHEMA,
+        "source": source,
+        "at_s": at_ns / 1e9,
+        "horizon_s": horizon_s,
+        "forecasts": [as_dict(one) for one in ordered(forecasts)],
+        "decisions": [decision_as_dict(one) for one in decisions],
+    }
+    return json.dumps(said, ensure_ascii=True, indent=1) + "\n"
