@@ -39,22 +39,29 @@ def as_text(
     sheet.line((f"{printable(source)} at {clock(at_ns)}, looking {horizon} ahead", HEADING))
     if not forecasts:
         sheet.line(("nothing is recorded that could run out or degrade", ""))
-    said = [one for one in ordered(forecasts) if one.state in _SAID]
-    for one in said:
-        mark = label(one)
-        sheet.line(
-            (f"{mark:<{_WIDTH}}", _STYLES.get(mark, QUIET)),
-            (f"{one.kind.replace('_', ' ')}: ", ""),
-            (sentence(one), "" if mark in _STYLES else QUIET),
-        )
-    for reason, kinds in _unsaid(forecasts, {one.kind for one in said}).items():
-        sheet.line((f"{'unknown':<{_WIDTH}}", QUIET), (f"{', '.join(kinds)}: {reason}", QUIET))
+    write(sheet, forecasts, decisions)
+    return ink(sheet.lines, page)
+
+
+def write(sheet: Sheet, forecasts: Sequence[Forecast], decisions: Sequence[Decision]) -> None:
+    """Add a line a forecast to a sheet, then what to consider."""
+    for mark, text in lines(forecasts):
+        style = _STYLES.get(mark, QUIET)
+        sheet.line((f"{mark:<{_WIDTH}}", style), (text, "" if mark in _STYLES else QUIET))
     if decisions:
         sheet.line(("", ""))
         sheet.line(("To consider (nothing is done):", HEADING))
     for decision in decisions:
         sheet.line((f"{decision.priority:<{_WIDTH}}", ""), (decision_sentence(decision), ""))
-    return ink(sheet.lines, page)
+
+
+def lines(forecasts: Sequence[Forecast]) -> list[tuple[str, str]]:
+    """(label, words) of every forecast, the most pressing first, then of what cannot be said."""
+    said = [one for one in ordered(forecasts) if one.state in _SAID]
+    found = [(label(one), f"{one.kind.replace('_', ' ')}: {sentence(one)}") for one in said]
+    for reason, kinds in _unsaid(forecasts, {one.kind for one in said}).items():
+        found.append(("unknown", f"{', '.join(kinds)}: {reason}"))
+    return found
 
 
 def _unsaid(forecasts: Sequence[Forecast], said: Collection[str]) -> dict[str, list[str]]:

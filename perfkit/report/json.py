@@ -21,9 +21,12 @@ from perfkit.model.text import printable
 from perfkit.report import Page
 from perfkit.report.facts import findings
 from perfkit.report.findings import as_dict
+from perfkit.report.forecasts import as_dict as plain_forecast
+from perfkit.report.forecasts import decision_as_dict as plain_decision
+from perfkit.report.forecasts import ordered
 
 SCHEMA_VERSION = "1.4"
-# 1.4: the findings of the stage anomaly
+# 1.4: the findings of the stage anomaly; analysis.forecasts, optimization.plans
 # 1.3: the findings of the stages: baseline, trend, alerts;
 #      optimization.ranked
 # 1.2: monitoring.ticks_damaged, holes of kind "damaged", session.duration_s where it was cut off
@@ -99,12 +102,14 @@ def report_object(report: Report) -> dict[str, Any]:
             ],
             "patterns": None,
             "anomalies": _said(report, "anomaly"),
+            "forecasts": [plain_forecast(one) for one in ordered(report.forecasts)],
             "alerts": _said(report, "alert"),
         },
         "optimization": {
             "last": None,
             "recommendations": _recommendations(report),
             "ranked": [asdict(one) for one in report.recommendations],
+            "plans": [plain_decision(one) for one in report.decisions],
             "predictions": None,
             "history": None,
         },

@@ -32,6 +32,7 @@ from perfkit.report.facts import (
     verdict_words,
 )
 from perfkit.report.findings import clock, sentence
+from perfkit.report.forecasts import decision_sentence, lines
 from perfkit.report.sparkline import sparkline
 from perfkit.report.units import UNKNOWN
 
@@ -80,6 +81,13 @@ def _sections(report: Report) -> list[str]:
     sections += [_finding(finding) for finding in found] or ["No rule found anything to say."]
     for title, said in findings_by_stage(report):
         sections += [f"### {title}", _bullets(_stage_finding(one) for one in said)]
+    if report.forecasts:
+        sections += ["### Forecasts", _bullets(_forecast(*one) for one in lines(report.forecasts))]
+    if report.decisions:
+        considered = (
+            f"**{prose(one.priority)}** {prose(decision_sentence(one))}" for one in report.decisions
+        )
+        sections += ["### To consider (nothing is done)", _bullets(considered)]
     told = {insight.cause for insight in report.insights}
     fresh = [one for one in report.recommendations if one.cause not in told]
     if fresh:
@@ -127,6 +135,10 @@ def _stage_finding(finding: StageFinding) -> str:
     ended = "" if finding.end_ns is None else f", ended {clock(finding.end_ns)}"
     told = f"{mark} **{prose(finding.severity)}** {clock(finding.known_at_ns)}{ended}: "
     return told + prose(f"{finding.kind.replace('_', ' ')}: {sentence(finding)}")
+
+
+def _forecast(label: str, text: str) -> str:
+    return f"**{prose(label)}** {prose(text)}"
 
 
 def _recommended(one: Recommendation) -> str:

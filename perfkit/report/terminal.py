@@ -29,6 +29,7 @@ from perfkit.report.facts import (
     verdict_words,
 )
 from perfkit.report.findings import write as write_finding
+from perfkit.report.forecasts import write as write_forecasts
 from perfkit.report.sheet import HEADING, QUIET, Sheet, ink
 from perfkit.report.sparkline import sparkline
 
@@ -75,6 +76,9 @@ def _write_report(sheet: Sheet, report: Report) -> None:
         sheet.heading(title)
         for one in said:
             write_finding(sheet, one)
+    if report.forecasts:
+        sheet.heading("Forecasts")
+        write_forecasts(sheet, report.forecasts, report.decisions)
     _write_recommended(sheet, report)
     for group in metric_groups(report):
         _write_group(sheet, group)

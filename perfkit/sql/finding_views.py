@@ -44,6 +44,7 @@ STAGE_OF_VIEW: Mapping[str, str] = {
     "alerts": "alert",
     "anomalies": "anomaly",
     "baseline": "baseline",
+    "forecasts": "forecast",
 }
 """Every view of findings to the stage whose findings it shows."""
 

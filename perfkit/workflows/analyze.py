@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from perfkit.actions.decide import decide
 from perfkit.analysis.monitoring import monitoring, with_damage
 from perfkit.analysis.periods import period_length_ns
 from perfkit.analysis.recommend import recommendations
@@ -15,13 +16,14 @@ from perfkit.analysis.summary import Summaries
 from perfkit.errors import UnusableInput
 from perfkit.model.block import Block
 from perfkit.model.finding import latest
+from perfkit.model.forecast import Forecast
 from perfkit.model.insight import SEVERITIES, Insight, NotApplicable, RuleFailed
 from perfkit.model.metric import RECORDER
 from perfkit.model.report import MetricSummary, Monitoring, Report, Verdict
 from perfkit.model.text import printable
 from perfkit.report.units import format_value
 from perfkit.session.reader import expand
-from perfkit.workflows.findings import findings
+from perfkit.workflows.findings import findings, standing
 from perfkit.workflows.insights import insights
 from perfkit.workflows.pipeline_settings import pipeline_settings
 from perfkit.workflows.score_figures import score_figures
@@ -87,7 +89,16 @@ def analyze(
     outcomes = insights(recording, rules_dir, settings.thresholds)
     found = tuple(one for one in outcomes if isinstance(one, Insight))
     figures = score_figures(recording, summarised)
-    said = tuple(latest(findings(recording, settings)))
+    foreseen: list[Forecast] = []
+    said = tuple(
+        latest(
+            findings(
+                recording,
+                settings,
+                at_end=lambda pipeline: foreseen.extend(standing(pipeline, recording)),
+            )
+        )
+    )
     advised = tuple(recommendations(found, said, shlex.quote(printable(str(path)))))
     return Report(
         source=str(path),
@@ -102,6 +113,8 @@ def analyze(
         cannot_tell=(*_cannot_tell(recording, own, summarised), *_too_late(recording, found)),
         findings=said,
         recommendations=advised,
+        forecasts=tuple(foreseen),
+        decisions=decide(foreseen),
     )
 
 

@@ -7,11 +7,12 @@ import math
 from dataclasses import replace
 
 import pytest
+from report_examples import plain_report
 
 from perfkit.actions.decide import decide
 from perfkit.model.finding import Finding
 from perfkit.model.forecast import BEYOND, CLEAR, CROSSING, NOTICE, TOO_LITTLE, UNKNOWN, Forecast
-from perfkit.report import Page
+from perfkit.report import Format, Page, renderer
 from perfkit.report.forecasts import as_json, as_text, finding_as_text
 
 PAGE = Page(width=200)
@@ -118,6 +119,27 @@ def test_a_line_tells_what_became_of_a_forecast(known: bool, end_ns: int | None,
     assert word in line
     assert "\x1b" not in line
     assert ("70 % sure" in line) == (end_ns is None)
+
+
+@pytest.mark.parametrize("form", [Format.TERMINAL, Format.MARKDOWN])
+def test_a_report_lists_forecasts_and_what_to_consider(form: Format) -> None:
+    """As `perfkit forecast` does."""
+    forecasts = (SURE, CALM, SILENT)
+    report = replace(plain_report(), forecasts=forecasts, decisions=decide(forecasts))
+    said = " ".join(renderer(form)([report], PAGE).replace("\\", "").split())
+    assert "Forecasts" in said
+    assert "no crossing in sight" in said
+    assert "disk exhaustion: no values" in said
+    assert "To consider (nothing is done)" in said
+    assert "clear_cache" in said
+
+
+def test_a_report_as_json_has_them_too() -> None:
+    """Under analysis.forecasts and optimization.plans."""
+    report = replace(plain_report(), forecasts=(CALM, SURE), decisions=decide((SURE,)))
+    said = json.loads(renderer(Format.JSON)([report], PAGE))
+    assert said["analysis"]["forecasts"][0]["kind"] == "memory_exhaustion"
+    assert said["optimization"]["plans"][0]["action"] == "clear_cache"
 
 
 def test_strangers_text_is_made_printable() -> None:

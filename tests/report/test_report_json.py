@@ -20,8 +20,8 @@ KEYS = {
     "session": None,
     "monitoring": {"active", "duration_s", "own_cost", "holes"},
     "performance": {"current", "baseline", "trend", "score", "status"},
-    "analysis": {"latest", "insights", "patterns", "anomalies", "alerts"},
-    "optimization": {"last", "recommendations", "predictions", "history"},
+    "analysis": {"latest", "insights", "patterns", "anomalies", "forecasts", "alerts"},
+    "optimization": {"last", "recommendations", "plans", "predictions", "history"},
     "accuracy": None,
 }
 
