@@ -24,11 +24,11 @@ _PEAKS = 32
 _SCALE = 0.3
 """A tail's mean excess before anything was seen, in spreads: about that of a normal distribution."""
 
-_AS_VALUE = {LASTING: 0.4, SHORT: 0.4, LONG: 0.15}
+_AS_VALUE = {LASTING: 0.5, SHORT: 0.5, LONG: 0.25}
 """The same of a lasting figure, in scales of the value's own tail: values with a heavy tail make a
 pair of high ones some day, whatever pairs were seen so far."""
 
-_SHARE_OF_BASE = 0.1
+_SHARE_OF_BASE = 0.15
 """A tail's mean excess is at least so much of where it begins: who comes in spikes of one size comes
 in larger ones some day."""
 
@@ -42,13 +42,16 @@ _SEEDED_ROWS = 5
 
 _STILL = 0.7
 
-_TIGHTER = math.log(3.0)
+_TIGHTER = math.log(10.0)
 """Of each alarm beyond what the budget had for the time so far: the next has to be so much rarer."""
 
 _TIGHTEST = 10.0
 
 _TRUSTED_ROWS = 7200.0
 """After about so many rows the family has shown how many of its members say the same."""
+
+_MARGIN = 3.0
+"""Nats that a short past is not to be trusted with: its tails know nothing of what comes seldom."""
 
 _LEAST_SHARE = 0.5
 """Of the surprise that the budget asks for, what a stream has to say by itself at least."""
@@ -219,7 +222,7 @@ class Judge:
     @property
     def _together(self) -> float:
         """What so many sides add to the surprise of the largest, were they independent."""
-        return math.log(max(int(self._known.sum()), 1))
+        return math.log(max(int(self._known.sum()), 1)) + _MARGIN
 
     def _set_thresholds(self) -> None:
         if self._family is None or self._tails is None:
