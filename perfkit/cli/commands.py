@@ -24,6 +24,7 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("analyze", "analyze.analyze"),
     ("replay", "replay.replay"),
     ("forecast", "forecast.forecast"),
+    ("score-forecasts", "score_forecasts.score_forecasts"),
     ("query", "query.query"),
     ("info", "info.info"),
     ("events", "events.events"),

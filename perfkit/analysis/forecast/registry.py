@@ -1,0 +1,149 @@
+"""The forecasters, by name: all answer `foresee(t, highs, lows, level)` as `passage.foresee` does.
+
+The simple ones are there to be measured against: what is not better than them is not worth having.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from perfkit.analysis.forecast.passage import (
+    LEAST_POINTS,
+    LEAST_SEEN,
+    Passage,
+    foresee,
+    mann_kendall,
+)
+
+Floats = npt.NDArray[np.float64]
+Foresee = Callable[[Floats, Floats, Floats, float], Passage | None]
+
+_BOOTSTRAPS = 60
+_LINEAR_WINDOW = 0.5
+_MOST_PAIRS = 60
+
+
+@dataclass(frozen=True)
+class ForecasterSpec:
+    """name; summary: what it does; source: where it comes from; foresee: see `passage.foresee`."""
+
+    name: str
+    summary: str
+    source: str
+    foresee: Foresee
+
+
+def _enough(t: Floats) -> bool:
+    return len(t) >= LEAST_POINTS and t[-1] - t[0] >= LEAST_SEEN * (1 - 1e-9)
+
+
+def _sure(distance: float, slope: float) -> Passage:
+    """What a straight line without any doubt says: it is met within the horizon, or it is not."""
+    if distance <= 0:
+        return Passage(1.0, 1.0, 0.0, 0.0, 0.0)
+    if slope <= 0:
+        return Passage(0.0, 0.0, None, None, None)
+    time = distance / slope
+    return Passage(float(time <= 1), float(time <= 1), time, time, time)
+
+
+def persistence(t: Floats, highs: Floats, _lows: Floats, level: float) -> Passage | None:
+    """As often as the past rose as far within a horizon as is left now."""
+    if not _enough(t):
+        return None
+    rises = []
+    for place in range(len(t) - 1):
+        later = (t > t[place]) & (t <= t[place] + 1.0)
+        rises.append(highs[later].max() - highs[place])
+    met = float(np.mean(np.array(rises) >= level - highs[-1]))
+    return Passage(met, met, None, None, None)
+
+
+def linear(t: Floats, highs: Floats, _lows: Floats, level: float) -> Passage | None:
+    """A line by least squares over half a horizon, prolonged."""
+    if not _enough(t):
+        return None
+    chosen = t >= t[-1] - _LINEAR_WINDOW
+    since, values = t[chosen] - t[-1], highs[chosen]
+    if len(since) < 2 or since[0] == since[-1]:
+        return None
+    slope, now = np.polyfit(since, values, 1)
+    return _sure(level - float(now), float(slope))
+
+
+def two_windows(t: Floats, highs: Floats, _lows: Floats, level: float) -> Passage | None:
+    """The rate over a quarter of a horizon and over a whole one have to agree."""
+    if not _enough(t):
+        return None
+    rates = []
+    for width in (0.25, 1.0):
+        first = int(np.searchsorted(t, t[-1] - width))
+        if first >= len(t) - 1:
+            return None
+        rates.append((highs[-1] - highs[first]) / (t[-1] - t[first]))
+    return _sure(level - float(highs[-1]), float(min(rates)))
+
+
+def robust(t: Floats, highs: Floats, lows: Floats, level: float) -> Passage | None:
+    """The median of all slopes, with the doubt of resampled pairs; none without a rise of minima."""
+    if not _enough(t):
+        return None
+    chosen = np.flatnonzero(t >= t[-1] - 1.0)
+    chosen = chosen[np.linspace(0, len(chosen) - 1, min(len(chosen), _MOST_PAIRS)).astype(int)]
+    since, values = t[chosen] - t[-1], highs[chosen]
+    one, other = np.triu_indices(len(since), 1)
+    passed = since[other] - since[one]
+    slopes = (values[other] - values[one])[passed > 0] / passed[passed > 0]
+    if not len(slopes):
+        return None
+    rng = np.random.default_rng(len(t))
+    resampled = np.median(rng.choice(slopes, (_BOOTSTRAPS, max(len(since), 2))), axis=1)
+    distance = level - float(np.median(values - np.median(slopes) * since))
+    times = np.sort(np.where(resampled > 0, distance / np.where(resampled > 0, resampled, 1), 1e9))
+    risk = 1.0 if distance <= 0 else float(np.mean(times <= 1.0))
+    blocks = np.array_split(lows, min(12, len(lows)))
+    rising = mann_kendall(np.array([block.min() for block in blocks])) > 1.645
+    low, median, high = (
+        float(time) if time < 1e8 else None for time in np.quantile(times, (0.1, 0.5, 0.9))
+    )
+    return Passage(risk if rising else 0.0, risk, median, low, high)
+
+
+def ungated(t: Floats, highs: Floats, lows: Floats, level: float) -> Passage | None:
+    """The bank of linear trends without the leak gate."""
+    passage = foresee(t, highs, lows, level)
+    return None if passage is None else replace(passage, probability=passage.surge_risk)
+
+
+FORECASTERS: Mapping[str, ForecasterSpec] = {
+    one.name: one
+    for one in (
+        ForecasterSpec(
+            "default",
+            "bank of linear trends, first passage, leak gate",
+            "Cox and Miller, The Theory of Stochastic Processes, 5.7; Mann (1945)",
+            foresee,
+        ),
+        ForecasterSpec(
+            "ungated", "the same without the gate: the risk of a surge", "as default", ungated
+        ),
+        ForecasterSpec(
+            "persistence", "as often as the past rose as far", "the usual baseline", persistence
+        ),
+        ForecasterSpec(
+            "predict_linear", "a line over half a horizon", "Prometheus, predict_linear()", linear
+        ),
+        ForecasterSpec(
+            "two_windows", "the lesser of a short and a long rate", "netdata, disk_fill_rate",
+            two_windows,
+        ),
+        ForecasterSpec(
+            "theil_sen", "median of slopes, resampled; Mann-Kendall on minima",
+            "Theil (1950), Sen (1968), Mann (1945)", robust,
+        ),
+    )
+}  # fmt: skip

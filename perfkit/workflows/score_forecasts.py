@@ -1,0 +1,151 @@
+"""`perfkit score-forecasts`: every forecaster on runs whose end is known."""
+
+from __future__ import annotations
+
+import csv
+import math
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from perfkit.analysis.forecast.registry import FORECASTERS
+from perfkit.analysis.forecast_scoring import Told, View, forecasts, score
+from perfkit.errors import UnusableInput, UsageError
+from perfkit.model.text import printable
+from perfkit.workflows.import_data import import_data
+from perfkit.workflows.record import parse_duration
+from perfkit.workflows.source import Recording, open_recording
+
+VIEWS_FILE = "views.csv"
+NEEDED = ("view", "file", "metric", "capacity", "crosses", "t_cross_s", "end_s")
+OUT_COLUMNS = ("forecaster", "view", "t_s", "probability", "median_s", "low_s", "high_s")
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What was measured.
+
+    figures: by forecaster. told: by forecaster, every single forecast. positives: views that cross.
+    """
+
+    views: int
+    positives: int
+    horizon_s: float
+    figures: Mapping[str, Mapping[str, float | None]]
+    told: Mapping[str, Sequence[Told]]
+
+
+def score_forecasts(
+    folder: Path,
+    horizon: str = "10s",
+    from_: str = "10s",
+    every: str = "1s",
+) -> Scores:
+    """Score all forecasters on the views that the folder's views.csv names.
+
+    Raises UnusableInput where that file or one that it names cannot be used, UsageError for a
+    length of time that is none.
+    """
+    horizon_s, from_s, every_s = (
+        parse_duration(text, option) / 1e9
+        for text, option in ((horizon, "--horizon"), (from_, "--from"), (every, "--every"))
+    )
+    if min(horizon_s, every_s) <= 0:
+        raise UsageError("--horizon and --every have to be longer than 0")
+    views = _views(folder)
+    told: dict[str, list[Told]] = {}
+    figures = {}
+    for name, spec in FORECASTERS.items():
+        its = [list(forecasts(view, spec.foresee, horizon_s, from_s, every_s)) for view in views]
+        figures[name] = score(views, its, horizon_s)
+        told[name] = [one for some in its for one in some]
+    positives = sum(view.t_cross_s is not None for view in views)
+    return Scores(len(views), positives, horizon_s, figures, told)
+
+
+def _views(folder: Path) -> list[View]:
+    path = folder / VIEWS_FILE
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UnusableInput(
+            f"{printable(str(path))} cannot be read ({printable(str(error))}); "
+            "it has to name the views, a row each"
+        ) from None
+    lacking = [name for name in NEEDED if not rows or name not in rows[0]]
+    if lacking:
+        raise UnusableInput(
+            f"{printable(str(path))} has no column {lacking[0]}; it needs {', '.join(NEEDED)}"
+            if rows
+            else f"{printable(str(path))} names no view; it needs a row for each"
+        )
+    by_file: dict[str, list[dict[str, str]]] = {}
+    for row in rows:
+        by_file.setdefault(row["file"], []).append(row)
+    found: dict[str, View] = {}
+    with tempfile.TemporaryDirectory(prefix="perfkit-") as scratch:
+        for number, (name, some) in enumerate(by_file.items()):
+            recording = _opened(folder / name, some, Path(scratch) / f"{number}.parquet")
+            for row in some:
+                found[row["view"]] = _view(recording, row, path)
+    return [found[row["view"]] for row in rows]
+
+
+def _opened(path: Path, rows: Sequence[Mapping[str, str]], scratch: Path) -> Recording:
+    """The session, or what `perfkit import` makes of another file."""
+    if path.suffix == ".parquet" or path.is_dir():
+        return open_recording(path)
+    maps = [f"{metric}={metric}" for metric in dict.fromkeys(row["metric"] for row in rows)]
+    try:
+        import_data(path, scratch, maps)
+    except UsageError as error:
+        # nobody gave --map here: the file does not have what views.csv names
+        raise UnusableInput(f"{printable(str(path))} does not fit its views: {error}") from None
+    return open_recording(scratch)
+
+
+def _view(recording: Recording, row: Mapping[str, str], path: Path) -> View:
+    metric = row["metric"]
+    if metric not in {one.name for one in recording.metrics}:
+        raise UnusableInput(
+            f"{printable(row['file'])} has no metric {printable(metric)}, which "
+            f"{printable(str(path))} names"
+        )
+    times, values = [np.zeros(0)], [np.zeros(0)]
+    for block in recording.blocks([metric]):
+        numbers = block.floats(metric)
+        valid = np.isfinite(numbers)
+        times.append(block.t_ns[valid] / 1e9)
+        values.append(numbers[valid])
+    t_s, all_values = np.concatenate(times), np.concatenate(values)
+    try:
+        capacity, end_s = float(row["capacity"]), float(row["end_s"])
+        crosses = row["crosses"].strip().lower() in ("1", "true", "yes")
+        t_cross_s = float(row["t_cross_s"]) if crosses else None
+        falling = row.get("falling", "").strip().lower()
+    except ValueError as error:
+        raise UnusableInput(
+            f"{printable(str(path))}: view {printable(row['view'])} holds no number "
+            f"({printable(str(error))})"
+        ) from None
+    if not all(map(math.isfinite, (capacity, end_s, t_cross_s or 0.0))):
+        raise UnusableInput(
+            f"{printable(str(path))}: view {printable(row['view'])} needs finite numbers"
+        )
+    down = falling in ("1", "true", "yes")
+    if not falling and len(all_values):
+        down = bool(all_values[0] > capacity)  # it begins above: it can only run down to it
+    return View(row["view"], t_s, all_values, capacity, down, t_cross_s, end_s)
+
+
+def out_rows(scores: Scores) -> list[tuple[object, ...]]:
+    """Every single forecast, as rows of OUT_COLUMNS."""
+    return [
+        (name, one.view, one.t_s, one.probability, one.median_s, one.low_s, one.high_s)
+        for name, some in scores.told.items()
+        for one in some
+    ]

@@ -1,0 +1,69 @@
+"""`perfkit score-forecasts` on a small folder of labelled files."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from perfkit.analysis.forecast.registry import FORECASTERS
+from perfkit.cli import run
+from perfkit.errors import EXIT_OK, EXIT_UNUSABLE
+
+HEAD = "view,file,metric,capacity,crosses,t_cross_s,end_s\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A leak of a metric of one's own that crosses, and the same against a capacity never met."""
+    rows = "".join(f"{t / 10},{100 + t / 10}\n" for t in range(600))
+    (tmp_path / "leak.csv").write_text("t_s,load_bytes\n" + rows)
+    (tmp_path / "views.csv").write_text(
+        HEAD + "one,leak.csv,load_bytes,150,1,50,60\ntwo,leak.csv,load_bytes,500,0,,60\n"
+    )
+    return tmp_path
+
+
+def test_every_forecaster_is_scored(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """All figures, and every single forecast in the file."""
+    out = folder / "out.csv"
+    assert run(["score-forecasts", str(folder), "--out", str(out), "--json"]) == EXIT_OK
+    found = json.loads(capfd.readouterr().out)
+    assert [one["forecaster"] for one in found] == list(FORECASTERS)
+    assert found[0]["recall"] == 1
+    assert set(found[0]) == {
+        "forecaster", "recall", "precision", "false_per_negative", "brier_skill", "ece",
+        "lead_s_median", "interval_coverage", "tte_error_90",
+    }  # fmt: skip
+    with out.open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["forecaster"] for row in rows} == set(FORECASTERS)
+    assert {row["view"] for row in rows} == {"one", "two"}
+    assert all(0 <= float(row["probability"]) <= 1 for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("views", "words"),
+    [
+        (None, "cannot be read"),
+        ("", "names no view"),
+        ("view,file\na,b\n", "has no column metric"),
+        (HEAD + "one,leak.csv,other_bytes,150,1,50,60\n", "other_bytes"),
+        (HEAD + "one,none.csv,load_bytes,150,1,50,60\n", "none.csv"),
+        (HEAD + "one,leak.csv,load_bytes,much,1,50,60\n", "holds no number"),
+        (HEAD + "one,leak.csv,load_bytes,nan,1,50,60\n", "finite"),
+    ],
+)
+def test_what_cannot_be_used_is_one_sentence(
+    folder: Path, views: str | None, words: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 5, and what is wrong with which file."""
+    (folder / "views.csv").unlink()
+    if views is not None:
+        (folder / "views.csv").write_text(views)
+    assert run(["score-forecasts", str(folder)]) == EXIT_UNUSABLE
+    said = capfd.readouterr().err
+    assert words in said
+    assert len(said.splitlines()) == 1
