@@ -30,6 +30,9 @@ _TREND_Z = 1.645
 _LATE_SHARE = 0.4
 _STILL_SHARE = 0.5
 _DOUBT = 0.3
+_BENDS = 0.25
+"""Standard deviation of a slope to come, as a share of the present one: no growth goes on for ever as
+it went so far."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,8 @@ def _chances(t: Floats, values: Floats, level: float, ahead: Floats) -> Floats:
     if apart <= 0:
         return np.ones(len(ahead))
     of_slope = noise / spread if spread > 0 else 0.0
-    deviation = np.sqrt(noise / len(t) + walk * ahead + of_slope * ahead**2)
+    bends = (_BENDS * slope) ** 2
+    deviation = np.sqrt(noise / len(t) + walk * ahead + (of_slope + bends) * ahead**2)
     deviation = np.maximum(deviation, 1e-12)
     chances: Floats = ndtr((slope * ahead - apart) / deviation)
     return chances
