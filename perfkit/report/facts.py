@@ -419,6 +419,7 @@ def rule_sentences(report: Report) -> list[str]:
 
 STAGE_TITLES = {
     "alert": "Alerts",
+    "forecast": "Forecasts on the way",
     "anomaly": "Anomalies",
     "trend": "Trends",
     "baseline": "Against the baseline",

@@ -68,7 +68,8 @@ def sentence(finding: Finding) -> str:
     if finding.value is not None:
         shown = format_by_name(name, finding.value)
         if finding.expected is not None:
-            shown += f" instead of {format_by_name(name, finding.expected)}"
+            between = "against" if finding.stage == "forecast" else "instead of"
+            shown += f" {between} {format_by_name(name, finding.expected)}"
         parts.append(f"{shown}{_ARROWS.get(finding.direction, '')}")
     if finding.end_ns is None and finding.onset_ns < finding.known_at_ns:
         parts.append(f"since {clock(finding.onset_ns)}")

@@ -21,7 +21,7 @@ SCHEMA = "1.0"
 """Of the JSON; fields are only ever added."""
 
 _STYLES = {"notice": "bold red", "watch": "bold yellow", "beyond": "bold red"}
-_WIDTH = 9
+_INDENT = 11
 _SAID = frozenset({BEYOND, CROSSING, CLEAR})
 
 
@@ -36,7 +36,7 @@ def as_text(
     """Every forecast in words, the most pressing first, then what to consider."""
     sheet = Sheet.of(page)
     horizon = format_value(horizon_s * 1e9, "ns")
-    sheet.line((f"{printable(source)} at {clock(at_ns)}, looking {horizon} ahead", HEADING))
+    sheet.paragraph(f"{printable(source)} at {clock(at_ns)}, looking {horizon} ahead", HEADING)
     if not forecasts:
         sheet.line(("nothing is recorded that could run out or degrade", ""))
     write(sheet, forecasts, decisions)
@@ -44,15 +44,18 @@ def as_text(
 
 
 def write(sheet: Sheet, forecasts: Sequence[Forecast], decisions: Sequence[Decision]) -> None:
-    """Add a line a forecast to a sheet, then what to consider."""
+    """Add every forecast to a sheet, then what to consider."""
     for mark, text in lines(forecasts):
         style = _STYLES.get(mark, QUIET)
-        sheet.line((f"{mark:<{_WIDTH}}", style), (text, "" if mark in _STYLES else QUIET))
+        sheet.paragraph(
+            text, "" if mark in _STYLES else QUIET, indent=_INDENT, head=(f"  {mark}", style)
+        )
     if decisions:
         sheet.line(("", ""))
         sheet.line(("To consider (nothing is done):", HEADING))
     for decision in decisions:
-        sheet.line((f"{decision.priority:<{_WIDTH}}", ""), (decision_sentence(decision), ""))
+        head = (f"  {decision.priority}", "")
+        sheet.paragraph(decision_sentence(decision), indent=_INDENT, head=head)
 
 
 def lines(forecasts: Sequence[Forecast]) -> list[tuple[str, str]]:
@@ -116,15 +119,22 @@ def sentence(forecast: Forecast) -> str:
     level += f" ({printable(forecast.against)})"
     if forecast.state == BEYOND:
         return f"{level}: reached or passed already"
-    sure = "" if forecast.probability is None else f", {100 * forecast.probability:.0f} % sure"
+    sure = "" if forecast.probability is None else f", {_percent(forecast.probability)} sure"
     if forecast.state == CLEAR:
         margin = forecast.margin
         left = "" if margin is None else f", {format_by_name(metric, margin)} left"
         risk = ""
         if forecast.probability is not None:
-            risk = f" (probability {100 * forecast.probability:.0f} %)"
+            risk = f" (probability {_percent(forecast.probability)})"
         return f"{level}: no crossing in sight{left}{risk}"
     return f"{level}: {_when(forecast)}{sure}"
+
+
+def _percent(probability: float) -> str:
+    """Never 0 and never 100: nobody knows that."""
+    if probability < 0.01:
+        return "<1 %"
+    return ">99 %" if probability > 0.99 else f"{100 * probability:.0f} %"
 
 
 def _because(forecast: Forecast) -> str:
@@ -166,13 +176,13 @@ def finding_as_text(finding: Finding, known: bool, page: Page) -> str:
     figures = finding.evidence
     when = ""
     if finding.end_ns is None and finding.probability is not None:
-        when = f" ({100 * finding.probability:.0f} % sure"
+        when = f" ({_percent(finding.probability)} sure"
         if "median_s" in figures:
             when += f", in about {_time(figures['median_s'])}"
         when += ")"
     sheet.line(
         (f"{clock(finding.known_at_ns):>9}  ", QUIET),
-        (f"{state:<8}", ""),
+        (f"{state:<9}", ""),
         (f"{finding.kind.replace('_', ' ')}: {printable(finding.text)}{when}", ""),
     )
     return ink(sheet.lines, page)

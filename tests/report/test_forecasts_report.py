@@ -58,7 +58,7 @@ def test_a_sure_forecast_says_when_and_how_surely() -> None:
 
 def test_no_crossing_in_sight_has_its_margin() -> None:
     """Plainly, with what is left."""
-    said = text(CALM)
+    said = " ".join(text(CALM).split())
     assert "no crossing in sight, 987 left (probability 1 %)" in said
     assert "To consider" not in said
 
@@ -77,8 +77,23 @@ def test_what_cannot_be_said_says_why() -> None:
 def test_beyond_its_capacity_comes_first() -> None:
     """There is nothing left to foresee."""
     said = text(CALM, SURE, replace(CALM, kind="thread_exhaustion", state=BEYOND)).splitlines()
-    assert said[1].startswith("beyond   thread exhaustion")
+    assert said[1].split()[:3] == ["beyond", "thread", "exhaustion:"]
     assert "reached or passed already" in said[1]
+
+
+def test_nothing_is_ever_quite_sure() -> None:
+    """Neither 0 nor 100 %."""
+    assert ">99 % sure" in text(replace(SURE, probability=0.9999))
+    assert "<1 %" in text(replace(CALM, probability=0.0))
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_it_fits_narrow_pages(width: int) -> None:
+    """Long words about capacities are wrapped."""
+    forecasts = (SURE, CALM, SILENT)
+    page = Page(width=width)
+    said = as_text("s.parquet", 120_000_000_000, 300.0, forecasts, decide(forecasts), page)
+    assert max(map(len, said.splitlines())) <= width
 
 
 def test_an_open_end_is_said() -> None:
