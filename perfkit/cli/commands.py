@@ -25,6 +25,8 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("replay", "replay.replay"),
     ("forecast", "forecast.forecast"),
     ("score-forecasts", "score_forecasts.score_forecasts"),
+    ("detectors", "detectors.detectors"),
+    ("score-detectors", "score_detectors.score_detectors"),
     ("query", "query.query"),
     ("info", "info.info"),
     ("events", "events.events"),
