@@ -59,7 +59,9 @@ def ar1(rng: Rng, n: int, correlation: float) -> Array:
     return np.asarray(lfilter([1.0], [1.0, -correlation], noise))
 
 
-def _events(rng: Rng, n: int, apart: float, lasting: float, height: Callable[[int], Array]) -> Array:
+def _events(
+    rng: Rng, n: int, apart: float, lasting: float, height: Callable[[int], Array]
+) -> Array:
     """Rectangles that begin at random, so far apart, lasting so long on average."""
     count = int(rng.poisson(n / apart))
     starts = rng.integers(0, n, count)
@@ -166,7 +168,8 @@ def metrics_of(rng: Rng, activity: Array) -> dict[str, Array]:
     return {
         "cpu_percent": np.minimum(40 * activity * around(0.08), 400.0),
         "rss_bytes": 200 * MIB * live * (1 + 0.1 * slow),
-        "latency_ms_p95": 5 + 15 * activity ** rng.uniform(0.5, 1.5) * around(rng.uniform(0.1, 0.4)),
+        "latency_ms_p95": 5
+        + 15 * activity ** rng.uniform(0.5, 1.5) * around(rng.uniform(0.1, 0.4)),
         "throughput_per_s": requests.astype(np.float64),
         "error_ratio": rng.binomial(requests, 0.003) / np.maximum(requests, 1),
         "fds_count": 40.0 + rng.poisson(5 * activity),

@@ -23,7 +23,6 @@ from perfkit.model.finding import Finding
 from perfkit.model.metric import Metric
 from perfkit.model.thresholds import Thresholds
 
-
 HORIZON_NS = 300_000_000_000
 """How far ahead forecasts look unless told otherwise."""
 
