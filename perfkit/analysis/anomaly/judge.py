@@ -53,6 +53,9 @@ _TRUSTED_ROWS = 7200.0
 _MARGIN = 3.0
 """Nats that a short past is not to be trusted with: its tails know nothing of what comes seldom."""
 
+_SURE = 0.12
+"""What of each nat beyond once a day is claimed on no past: so it was on days made up for that."""
+
 _LEAST_SHARE = 0.5
 """Of the surprise that the budget asks for, what a stream has to say by itself at least."""
 
@@ -151,7 +154,10 @@ class Judge:
         own = max(surprise - self._together, 0.0)
         nats = float(self._family.surprise(np.array([surprise]))[0])
         nats = self._doubt * own + (1.0 - self._doubt) * nats
-        return self._periods_per_day * math.exp(-nats)
+        beyond = nats - math.log(self._periods_per_day)
+        # far beyond what was ever seen a short past promises too much
+        sure = _SURE + (1.0 - _SURE) * (1.0 - self._doubt) ** 4
+        return math.exp(-beyond * (sure if beyond > 0 else 1.0))
 
     def turn(self, past: Past, *, young: bool) -> None:
         """A stretch is over: tails take in its maxima, and middle and spread are read afresh.
