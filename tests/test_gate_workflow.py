@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from perfkit.cli import app
+from perfkit.cli import application
 
 _STEP = re.compile(r"^( +)- name: (.+)\n(?:(?!\1- ).*\n)*?\1  run: \|\n((?:\1    .*\n|\n)+)", re.M)
 BENCHMARK = ".venv/bin/python run.py"
@@ -105,7 +105,7 @@ def test_the_gate_is_asked_with_options_that_it_has(
     words = (tmp_path / "arguments").read_text().splitlines()
     assert words[0] == "gate"
     assert words[words.index("--base") + 1] == words[words.index("--head") + 1] == BENCHMARK
-    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    commands = typer.main.get_command(application()).commands  # type: ignore[attr-defined]
     if "gate" in commands:
         known = {form for parameter in commands["gate"].params for form in parameter.opts}
         assert {word for word in words if word.startswith("--")} <= known
