@@ -46,6 +46,7 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("lab list", "lab.list_"),
     ("lab run", "lab.run"),
     ("lab run-all", "lab.run_all"),
+    ("lab score", "lab.score"),
 )
 """Name to the module here and the function in it."""
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from perfkit.cli.output import deliver, page_for
+from perfkit.cli.settings_option import DetectorOption, SetOption
 from perfkit.errors import UsageError
 
 _Seconds = Annotated[
@@ -85,6 +86,51 @@ def run_all(
     made = laboratory.run_all(output, jobs, side_by_side=side_by_side, tell=progress.show)
     progress.clear()
     print(f"perfkit: {made} recordings made, {len(jobs)} in {output}")
+
+
+def score(
+    folders: Annotated[
+        list[Path],
+        typer.Argument(metavar="DIR...", readable=False, help="Folders that `run-all` made."),
+    ],
+    stages: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--stage", metavar="NAME", help="Whose findings count: anomaly, alert, baseline, …"
+        ),
+    ] = None,
+    detector: DetectorOption = None,
+    overrides: SetOption = None,
+    side_by_side: Annotated[
+        int | None, typer.Option(metavar="N", min=1, max=64, help="Processes; else one a core.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Write JSON, at the end.")] = False,
+) -> None:
+    """Replay every recording that has its truth beside it: faults found, and false alarms an hour.
+
+    Without --stage it tells of anomalies and of alerts; --stage may be given again.
+    """
+    import os
+
+    from perfkit.cli.progress import Progress
+    from perfkit.report import detection_scores
+    from perfkit.workflows.laboratory_score import USUAL_STAGES, score_laboratory
+    from perfkit.workflows.replay import Changes
+
+    progress = Progress()
+    try:
+        scores = score_laboratory(
+            folders,
+            Changes(tuple(overrides or ()), detector=detector),
+            list(dict.fromkeys(stages or USUAL_STAGES)),
+            side_by_side=side_by_side or len(os.sched_getaffinity(0)),
+            tell=progress.show,
+        )
+    finally:
+        progress.clear()
+    page = page_for(None)
+    shown = detection_scores.as_json(scores) if json else detection_scores.as_text(scores, page)
+    deliver(shown, None)
 
 
 def _length(text: str | None) -> float | None:
