@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from perfkit.cli.output import assert_writable, deliver, page_for
-from perfkit.cli.settings_option import DetectorOption, SetOption
+from perfkit.cli.settings_option import DetectorOption, HostsOption, SetOption
 from perfkit.errors import EXIT_REGRESSED, UnusableInput
 from perfkit.report import Format, renderer
 
@@ -51,12 +51,20 @@ def analyze(
         Path | None,
         typer.Option(metavar="FILE", help="What is normal, learnt by `perfkit baseline learn`."),
     ] = None,
+    allow_different_hosts: HostsOption = False,
 ) -> None:
     """Report what sessions show: facts, insights, metrics, and what recording them cost."""
     from perfkit.workflows.analyze import analyze_all, is_as_severe
 
     assert_writable(output, sessions)
-    reports, refused = analyze_all(sessions, rules, overrides or (), baseline, detector)
+    reports, refused = analyze_all(
+        sessions,
+        rules,
+        overrides or (),
+        baseline,
+        detector,
+        allow_different_hosts=allow_different_hosts,
+    )
     if reports:
         deliver(renderer(format)(reports, page_for(output)), output, sessions)
     if refused:

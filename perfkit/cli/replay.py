@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from perfkit.cli.output import deliver, page_for
-from perfkit.cli.settings_option import DetectorOption, SetOption
+from perfkit.cli.settings_option import DetectorOption, HostsOption, SetOption
 from perfkit.errors import UsageError
 
 
@@ -22,6 +22,7 @@ def replay(
         Path | None,
         typer.Option(metavar="FILE", help="What is normal, learnt by `perfkit baseline learn`."),
     ] = None,
+    allow_different_hosts: HostsOption = False,
     rules: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="A folder of further rules, one SQL file each."),
@@ -56,7 +57,7 @@ def replay(
     from perfkit.workflows.follow import follow as followed
     from perfkit.workflows.replay import Changes, Replay
 
-    changes = Changes(tuple(overrides or ()), baseline, rules, detector)
+    changes = Changes(tuple(overrides or ()), baseline, rules, detector, allow_different_hosts)
     page = page_for(None)
     if follow:
         if from_ or to or json:

@@ -1,4 +1,4 @@
-"""`--set KEY=VALUE` and `--detector NAME`, for every command that analyses."""
+"""`--set KEY=VALUE`, `--detector NAME` and `--allow-different-hosts`, for every command that analyses."""
 
 from __future__ import annotations
 
@@ -12,6 +12,13 @@ SetOption = Annotated[
         "--set",
         metavar="KEY=VALUE",
         help="A setting for this run, such as fps.warning=45; may be given again.",
+    ),
+]
+
+HostsOption = Annotated[
+    bool,
+    typer.Option(
+        "--allow-different-hosts", help="Take a baseline of another class of host all the same."
     ),
 ]
 

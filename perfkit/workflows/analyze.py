@@ -43,6 +43,8 @@ def analyze_all(
     overrides: Sequence[str] = (),
     baseline: Path | None = None,
     detector: str | None = None,
+    *,
+    allow_different_hosts: bool = False,
 ) -> tuple[list[Report], list[UnusableInput]]:
     """The reports of all sessions that are meant, in the order given; a folder's are sorted.
 
@@ -53,7 +55,16 @@ def analyze_all(
     refused: list[UnusableInput] = []
     for path in expand(paths):
         try:
-            reports.append(analyze(path, rules_dir, overrides, baseline, detector))
+            reports.append(
+                analyze(
+                    path,
+                    rules_dir,
+                    overrides,
+                    baseline,
+                    detector,
+                    allow_different_hosts=allow_different_hosts,
+                )
+            )
         except UnusableInput as error:
             refused.append(error)
     return reports, refused
@@ -65,18 +76,27 @@ def analyze(
     overrides: Sequence[str] = (),
     baseline: Path | None = None,
     detector: str | None = None,
+    *,
+    allow_different_hosts: bool = False,
 ) -> Report:
     """The report of the session or journal at path.
 
     rules_dir: a folder of rules beside perfkit's own. overrides: settings for this run,
     `KEY=VALUE`. baseline: file of a learnt one, None for the session's own calm start.
-    detector: name of one, None for the default.
+    detector: name of one, None for the default. allow_different_hosts: the baseline may be of
+    another class of host.
     A session without a tick gives a report too, which says what it cannot tell.
     Raises UnusableInput if path, settings, baseline or a rule's file cannot be read, UsageError for
     an override that is none.
     """
     recording = open_recording(path)
-    settings = pipeline_settings(overrides, baseline, recording.session.host, detector)
+    settings = pipeline_settings(
+        overrides,
+        baseline,
+        recording.session.host,
+        detector,
+        allow_different_hosts=allow_different_hosts,
+    )
     summaries = Summaries(recording.metrics)
     own = monitoring(
         _observed(recording.blocks([metric.name for metric in recording.metrics]), summaries),

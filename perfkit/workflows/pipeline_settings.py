@@ -17,12 +17,14 @@ def pipeline_settings(
     baseline: Path | None = None,
     host: Mapping[str, Any] | None = None,
     detector: str | None = None,
+    *,
+    allow_different_hosts: bool = False,
 ) -> Settings:
     """Settings of the pipeline for this working directory.
 
     overrides: `KEY=VALUE`, as of `--set`.
     baseline: file of a learnt one, None for the session's own calm start. host: that of the session, of whose class the
-    baseline has to be. detector: its name, None for the default one.
+    baseline has to be, unless allow_different_hosts. detector: its name, None for the default one.
     Raises UsageError or UnusableInput if any of it cannot be used.
     """
     learned = None
@@ -30,7 +32,7 @@ def pipeline_settings(
         # only now: it stands on what compares recordings, which few runs need
         from perfkit.workflows.baseline import load_baseline
 
-        learned = load_baseline(baseline, host=host)
+        learned = load_baseline(baseline, host=host, allow_different_hosts=allow_different_hosts)
     return Settings(
         thresholds=load_settings(overrides).thresholds,
         baseline=learned,

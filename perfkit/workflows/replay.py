@@ -27,20 +27,28 @@ class Changes:
 
     overrides: of settings, `KEY=VALUE`.
     baseline: file of a learnt one. rules: a folder of rules beside perfkit's own.
-    detector: name of the one to use.
+    detector: name of the one to use. allow_different_hosts: the baseline may be of another class
+    of host.
     """
 
     overrides: tuple[str, ...] = ()
     baseline: Path | None = None
     rules: Path | None = None
     detector: str | None = None
+    allow_different_hosts: bool = False
 
     def settings(self, host: Mapping[str, Any] | None = None) -> Settings:
         """The pipeline's settings for a session of this host.
 
         Raises UsageError or UnusableInput if they are not usable.
         """
-        return pipeline_settings(self.overrides, self.baseline, host, self.detector)
+        return pipeline_settings(
+            self.overrides,
+            self.baseline,
+            host,
+            self.detector,
+            allow_different_hosts=self.allow_different_hosts,
+        )
 
 
 class Replay:

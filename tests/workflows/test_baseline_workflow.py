@@ -20,6 +20,8 @@ from perfkit.workflows.baseline import (
     write_baseline,
 )
 from perfkit.workflows.import_data import import_data
+from perfkit.workflows.pipeline_settings import pipeline_settings
+from perfkit.workflows.replay import Changes
 
 HERE = {"cores": 2, "cpu_model": "A", "memory_bytes": 2**34, "kernel": "1", "architecture": "x"}
 
@@ -130,3 +132,16 @@ def test_a_session_is_not_overwritten_by_a_baseline(tmp_path: Path) -> None:
     with pytest.raises(OutputRefused):
         write_baseline(session, known, [session])
     assert baseline_to_json(known)
+
+
+def test_another_class_of_host_is_allowed_where_one_says_so(tmp_path: Path) -> None:
+    """By the settings of analyze and replay too, not by learning alone."""
+    known = replace(learn([_session(tmp_path, "a", 50.0)]), host=HERE)
+    write_baseline(tmp_path / "b.json", known)
+    other = {**HERE, "cores": 64}
+    with pytest.raises(UnusableInput, match="--allow-different-hosts"):
+        pipeline_settings((), tmp_path / "b.json", other)
+    allowed = pipeline_settings((), tmp_path / "b.json", other, allow_different_hosts=True)
+    assert allowed.baseline == known
+    changes = Changes(baseline=tmp_path / "b.json", allow_different_hosts=True)
+    assert changes.settings(other).baseline == known
