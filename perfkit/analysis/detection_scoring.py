@@ -116,11 +116,20 @@ def _seen(recording: Examined, fault: KnownFault, opened: Sequence[Finding]) -> 
         return FaultSeen(recording.file, recording.strength, fault)
     first = min(found, key=lambda one: one.order)
     cause = _CAUSES.get(fault.metric)
-    named = any(
-        one.metric == fault.metric or (cause is not None and one.cause == cause) for one in found
+    naming = [
+        one.known_at_ns / 1e9 - fault.from_s
+        for one in found
+        if one.metric == fault.metric or (cause is not None and one.cause == cause)
+    ]
+    return FaultSeen(
+        recording.file,
+        recording.strength,
+        fault,
+        first,
+        first.known_at_ns / 1e9 - fault.from_s,
+        bool(naming),
+        min(naming, default=None),
     )
-    delay_s = first.known_at_ns / 1e9 - fault.from_s
-    return FaultSeen(recording.file, recording.strength, fault, first, delay_s, named)
 
 
 def _recall(
@@ -131,14 +140,17 @@ def _recall(
 ) -> Recall:
     those = [one for one in seen if chosen(one)]
     delays = sorted(one.delay_s for one in those if one.delay_s is not None)
+    naming = sorted(one.named_delay_s for one in those if one.named_delay_s is not None)
     return Recall(
         kind,
         strength,
         len(those),
         len(delays),
-        sum(one.named for one in those),
+        len(naming),
         _at(delays, 0.5),
         _at(delays, 0.9),
+        _at(naming, 0.5),
+        _at(naming, 0.9),
     )
 
 

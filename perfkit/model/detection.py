@@ -38,7 +38,8 @@ class FaultSeen:
     """What came of one fault.
 
     found: what detected it first, None if nothing did. delay_s: from its beginning until that was
-    known. named: whether anything that detected it speaks of the metric or cause of the truth.
+    known. named: whether anything that detected it speaks of the metric or cause of the truth;
+    named_delay_s: until the first such thing was known.
     """
 
     file: str
@@ -47,6 +48,7 @@ class FaultSeen:
     found: Finding | None = None
     delay_s: float | None = None
     named: bool = False
+    named_delay_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class Recall:
     """How many faults of one sort were found. kind, strength: None is all of them.
 
     median_delay_s, late_delay_s: of those found; nine of ten were found within the second.
+    named_median_delay_s, named_late_delay_s: the same of those named.
     """
 
     kind: str | None
@@ -72,6 +75,8 @@ class Recall:
     named: int
     median_delay_s: float | None
     late_delay_s: float | None
+    named_median_delay_s: float | None
+    named_late_delay_s: float | None
 
     @property
     def share(self) -> float | None:

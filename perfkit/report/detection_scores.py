@@ -13,7 +13,10 @@ from perfkit.report import Page
 from perfkit.report.findings import clock
 from perfkit.report.rows import as_table
 
-_RECALL = ("faults", "found", "recall", "named", "median delay s", "90 % delay s")
+_RECALL = (
+    "faults", "found", "recall", "median delay s", "90 % delay s",
+    "named", "median s", "90 % s",
+)  # fmt: skip
 
 
 def as_text(scores: Sequence[DetectionScore], page: Page) -> str:
@@ -67,9 +70,11 @@ def _recall_cells(one: Recall) -> list[object]:
         one.faults,
         one.found,
         "" if one.share is None else f"{one.share * 100:.1f} %",
-        one.named,
         _rounded(one.median_delay_s),
         _rounded(one.late_delay_s),
+        one.named,
+        _rounded(one.named_median_delay_s),
+        _rounded(one.named_late_delay_s),
     ]
 
 
@@ -117,6 +122,7 @@ def _stage_facts(one: DetectionScore) -> dict[str, Any]:
                 "strength": seen.strength,
                 "delay_s": seen.delay_s,
                 "named": seen.named,
+                "named_delay_s": seen.named_delay_s,
                 **_finding_facts(seen.found),
             }
             for seen in one.seen
@@ -150,6 +156,8 @@ def _recall_facts(one: Recall) -> dict[str, Any]:
         "named": one.named,
         "median_delay_s": one.median_delay_s,
         "delay_90_percent_s": one.late_delay_s,
+        "named_median_delay_s": one.named_median_delay_s,
+        "named_delay_90_percent_s": one.named_late_delay_s,
     }
 
 

@@ -98,6 +98,15 @@ def test_what_a_finding_names_is_held_against_the_truth(
     assert told.total.named == named
 
 
+def test_a_neighbour_that_is_heard_first_hides_no_delay() -> None:
+    """The delay of what names the fault stands beside that of whatever came first."""
+    neighbour = _finding(60.5, metric="system_cpu_percent", cause="neighbour")
+    told = score([_faulty(neighbour, _finding(70.0))], "anomaly").total
+    assert (told.median_delay_s, told.named_median_delay_s) == (0.5, 10.0)
+    alone = score([_faulty(neighbour)], "anomaly").total
+    assert (alone.found, alone.named, alone.named_late_delay_s) == (1, 0, None)
+
+
 def test_delays_are_those_of_what_was_found() -> None:
     """Median and the delay that nine of ten stay within; a miss has none."""
     found = [_faulty(_finding(60.0 + delay)) for delay in range(1, 11)]
