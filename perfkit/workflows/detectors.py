@@ -21,10 +21,11 @@ from perfkit.analysis.detector_scoring import (
 )
 from perfkit.analysis.detectors.protocol import DetectorSpec
 from perfkit.analysis.detectors.registry import DETECTORS
-from perfkit.errors import OutputRefused, UsageError
+from perfkit.errors import OutputRefused
 from perfkit.foreign.labelled_series import LabelledSeries, read_folder
 from perfkit.model.detector_score import DetectorScore
 from perfkit.model.text import printable
+from perfkit.workflows.pipeline_settings import known_detector
 
 Scores = npt.NDArray[np.float64]
 
@@ -39,12 +40,8 @@ def listing() -> tuple[list[str], list[list[object]]]:
 
 def chosen(names: Sequence[str]) -> list[DetectorSpec]:
     """The detectors of these names, all where there is none. Raises UsageError for a wrong one."""
-    for name in names:
-        if name not in DETECTORS:
-            raise UsageError(
-                f"there is no detector {printable(name)!r}; there are {', '.join(DETECTORS)}"
-            )
-    return [spec for spec in DETECTORS.values() if not names or spec.name in names]
+    wanted = {known_detector(name) for name in names} or DETECTORS.keys()
+    return [spec for name, spec in DETECTORS.items() if name in wanted]
 
 
 def score_detectors(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from perfkit.analysis.detectors.past import PastQuantile
 from perfkit.analysis.detectors.registry import DETECTORS
-from perfkit.analysis.detectors.sliding import SlidingMeans
+from perfkit.analysis.detectors.sliding import SlidingMean
 
 Values = npt.NDArray[np.float64]
 
@@ -187,8 +187,8 @@ def test_a_past_quantile_is_that_of_the_amounts_when_last_counted(
 def test_sliding_means_are_means(values: list[float]) -> None:
     """Against numpy, the first value having been there for ever."""
     padded = np.concatenate((np.full(15, values[0]), values))
-    means = SlidingMeans(16).add(np.array(values))
 
     for width in (1, 2, 4, 8, 16):
         naive = [padded[k + 16 - width : k + 16].mean() for k in range(len(values))]
-        np.testing.assert_allclose(means[width], naive, rtol=1e-9, atol=1e-6)
+        means = SlidingMean(width).add(np.array(values))
+        np.testing.assert_allclose(means, naive, rtol=1e-9, atol=1e-6)

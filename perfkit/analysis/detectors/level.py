@@ -11,7 +11,7 @@ import numpy as np
 from perfkit.analysis.detectors.past import PastQuantile
 from perfkit.analysis.detectors.protocol import Scores, Values
 from perfkit.analysis.detectors.shrunk import Shrunk
-from perfkit.analysis.detectors.sliding import SlidingMeans
+from perfkit.analysis.detectors.sliding import SlidingMean
 
 _ROWS = 64
 _SHARE = 0.99
@@ -22,7 +22,7 @@ class Level:
 
     def __init__(self) -> None:
         self._shrunk = Shrunk()
-        self._means = SlidingMeans(_ROWS)
+        self._mean = SlidingMean(_ROWS)
         self._past = PastQuantile(_SHARE)
         self._rows = 0
         self._sum = 0.0
@@ -35,5 +35,5 @@ class Level:
         sums = np.concatenate(([self._sum], shrunk)).cumsum()[1:]
         counts = np.arange(self._rows + 1, self._rows + 1 + len(values))
         self._sum, self._rows = float(sums[-1]), int(counts[-1])
-        recent = self._means.add(shrunk)[_ROWS]
+        recent = self._mean.add(shrunk)
         return self._past.ratios(np.abs(recent - sums / counts))

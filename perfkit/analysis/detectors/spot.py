@@ -17,7 +17,7 @@ import numpy.typing as npt
 from perfkit.analysis.detectors.past import PastQuantile
 from perfkit.analysis.detectors.protocol import Scores, Values
 from perfkit.analysis.detectors.shrunk import Shrunk
-from perfkit.analysis.detectors.sliding import SlidingMeans
+from perfkit.analysis.detectors.sliding import SlidingMean
 
 _ROWS = 16
 _SHARE = 0.98
@@ -31,7 +31,7 @@ class Spot:
 
     def __init__(self) -> None:
         self._shrunk = Shrunk()
-        self._means = SlidingMeans(_ROWS)
+        self._mean = SlidingMean(_ROWS)
         self._before = 0.0
         self._past = PastQuantile(_SHARE)
         self._largest = np.zeros(0)
@@ -43,7 +43,7 @@ class Spot:
         if not len(values):
             return np.zeros(0)
         shrunk = self._shrunk.of(values)
-        means = self._means.add(shrunk)[_ROWS]
+        means = self._mean.add(shrunk)
         expected = np.concatenate(([self._before], means[:-1]))
         self._before = float(means[-1])
         amounts = np.abs(shrunk - expected)
