@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from perfkit.analysis.detector_scoring import (
+from perfkit.analysis.detectors.protocol import DetectorSpec
+from perfkit.analysis.detectors.registry import DETECTORS
+from perfkit.analysis.nab_scoring import (
     LOW_FN,
     LOW_FP,
     Judged,
@@ -19,8 +21,6 @@ from perfkit.analysis.detector_scoring import (
     judge,
     outcome,
 )
-from perfkit.analysis.detectors.protocol import DetectorSpec
-from perfkit.analysis.detectors.registry import DETECTORS
 from perfkit.errors import OutputRefused
 from perfkit.foreign.labelled_series import LabelledSeries, read_folder
 from perfkit.model.detector_score import DetectorScore

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perfkit.analysis.detector_scoring import (
+from perfkit.analysis.nab_scoring import (
     LOW_FN,
     LOW_FP,
     STANDARD,
