@@ -19,10 +19,10 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 
-_LEAST_SHAPE = 0.0
+LEAST_SHAPE = 0.0
 """An end of the tail that a few peaks seem to show is not to be relied upon."""
 
-_MOST_SHAPE = 0.7
+MOST_SHAPE = 0.7
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,15 @@ def _plain(over: Array, shape: Array) -> Array:
         return np.where(np.abs(shape) < 1e-6, over, np.log(inside) / bent)
 
 
+def pareto_shape(mean: Array, weighted: Array) -> Array:
+    """The shape of a generalised Pareto distribution by its moments; above 0 the tail is heavy.
+
+    mean: of the excesses. weighted: the mean of excesses times the share of them that is larger.
+    """
+    gap = mean - 2.0 * weighted
+    return np.where(gap > 1e-12 * mean, 2.0 - mean / np.where(gap > 0, gap, 1.0), 0.0)
+
+
 def fit_tails(
     peaks: Array,
     count: npt.NDArray[np.int64],
@@ -117,11 +126,10 @@ def fit_tails(
     mean = total / some
     ranks = np.arange(peaks.shape[1]) / np.maximum(n - 1, 1)[:, None]
     weighted = (over * ranks).sum(axis=1) / some
-    gap = mean - 2.0 * weighted
-    shape = np.where((n > 4) & (gap > 1e-12 * mean), 2.0 - mean / np.where(gap > 0, gap, 1.0), 0.0)
+    shape = np.where(n > 4, pareto_shape(mean, weighted), 0.0)
     trust = np.where(n > 4, n, 0)
     shape = (trust * shape + prior.shape_peaks * prior.shape) / (trust + prior.shape_peaks)
-    shape = np.clip(shape, _LEAST_SHAPE, _MOST_SHAPE)
+    shape = np.clip(shape, LEAST_SHAPE, MOST_SHAPE)
     weight = n + prior.peaks
     scales: Array = (total + prior.peaks * scale) / weight * (1.0 - shape)
     return Tails(base, scales, shape, weight, np.log((n + 0.5) / exposure))

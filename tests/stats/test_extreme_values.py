@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from perfkit.stats.extreme_values import Peaks, Prior, fit_tails
+from perfkit.stats.extreme_values import Peaks, Prior, fit_tails, pareto_shape
 
 PRIOR = Prior(scale=1.0, shape=0.0, peaks=5.0, shape_peaks=20.0)
 
@@ -50,3 +50,14 @@ def test_replaced_peaks_are_those_of_the_stretches_given() -> None:
     )
     assert peaks.largest[:, :2].tolist() == [[3.0, 1.0], [9.0, -np.inf]]
     assert peaks.exposure.tolist() == [2.0, 1.0]
+
+
+@pytest.mark.parametrize("shape", [0.0, 0.2, 0.4, -0.3])
+def test_the_shape_of_a_pareto_tail_is_found_by_its_moments(shape: float) -> None:
+    """Heavy tails are above 0, tails with an end below."""
+    share = (np.arange(200_000) + 0.5) / 200_000  # of excesses that are larger
+    excesses = -np.log(share) if shape == 0 else np.expm1(-shape * np.log(share)) / shape
+
+    found = pareto_shape(excesses.mean(), (excesses * share).mean())
+
+    assert found == pytest.approx(shape, abs=0.02)

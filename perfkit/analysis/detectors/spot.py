@@ -18,12 +18,12 @@ from perfkit.analysis.detectors.past import PastQuantile
 from perfkit.analysis.detectors.protocol import Scores, Values
 from perfkit.analysis.detectors.shrunk import Shrunk
 from perfkit.analysis.detectors.sliding import SlidingMean
+from perfkit.stats.extreme_values import LEAST_SHAPE, MOST_SHAPE, pareto_shape
 
 _ROWS = 16
 _SHARE = 0.98
 _MOST_EXCESSES = 256
 _LEAST_EXCESSES = 8
-_MOST_SHAPE = 0.7
 
 
 class Spot:
@@ -79,10 +79,8 @@ class Spot:
         over = np.sort(self._largest[self._largest > level] - level)
         if len(over) < _LEAST_EXCESSES:
             return
-        mean = float(np.cumsum(over)[-1]) / len(over)
-        ranks = np.arange(len(over) - 1, -1, -1) / (len(over) - 1)
-        weighted = float(np.cumsum(over * ranks)[-1]) / len(over)
-        gap = mean - 2.0 * weighted
-        shape = 2.0 - mean / gap if gap > 0 else _MOST_SHAPE
-        self._shape = -min(max(shape, -_MOST_SHAPE), 0.0) if shape < 0 else 0.0
-        self._scale = mean * (1.0 - self._shape)
+        mean = over.mean()
+        larger = np.arange(len(over) - 1, -1, -1) / (len(over) - 1)
+        shape = pareto_shape(mean, (over * larger).mean())
+        self._shape = float(np.clip(shape, LEAST_SHAPE, MOST_SHAPE))
+        self._scale = float(mean) * (1.0 - self._shape)
