@@ -13,6 +13,7 @@ from perfkit.analysis.anomaly import Anomalies
 from perfkit.analysis.baseline import BaselineStage
 from perfkit.analysis.forecast.capacities import capacities
 from perfkit.analysis.forecast.stage import ForecastStage
+from perfkit.analysis.patterns import Patterns
 from perfkit.analysis.periods import PERIOD_STATISTICS, Periods, period_length_ns
 from perfkit.analysis.stage import Stage
 from perfkit.analysis.trend import TrendStage
@@ -59,6 +60,7 @@ STAGES: tuple[tuple[str, Make], ...] = (
             watched, length_ns, settings.detector, settings.budget_per_day
         ),
     ),
+    ("pattern", lambda watched, length_ns, _settings: Patterns(watched, length_ns)),
     (
         "forecast",
         lambda _watched, length_ns, settings: ForecastStage(

@@ -98,7 +98,8 @@ class Report:
     `orphaned journal`. cannot_tell: sentences on what this session is too short or too
     empty to say. findings: what the stages of the analysis said, each as it stood last.
     recommendations: what to do, one a cause, the most pressing first. forecasts: how every one
-    stood at the end; decisions: what to consider against them.
+    stood at the end; decisions: what to consider against them. patterns_after_ns: how long a session
+    must be for patterns to be told, None where this one was.
     """
 
     source: str
@@ -115,3 +116,4 @@ class Report:
     recommendations: tuple[Recommendation, ...] = ()
     forecasts: tuple[Forecast, ...] = ()
     decisions: tuple[Decision, ...] = ()
+    patterns_after_ns: int | None = None

@@ -25,7 +25,8 @@ from perfkit.report.forecasts import as_dict as plain_forecast
 from perfkit.report.forecasts import decision_as_dict as plain_decision
 from perfkit.report.forecasts import ordered
 
-SCHEMA_VERSION = "1.4"
+SCHEMA_VERSION = "1.5"
+# 1.5: analysis.patterns
 # 1.4: the findings of the stage anomaly; analysis.forecasts, optimization.plans
 # 1.3: the findings of the stages: baseline, trend, alerts;
 #      optimization.ranked
@@ -100,7 +101,7 @@ def report_object(report: Report) -> dict[str, Any]:
                 for finding in findings(report.insights)
                 for insight in (finding.lead, *finding.also)
             ],
-            "patterns": None,
+            "patterns": None if report.patterns_after_ns else _said(report, "pattern"),
             "anomalies": _said(report, "anomaly"),
             "forecasts": [plain_forecast(one) for one in ordered(report.forecasts)],
             "alerts": _said(report, "alert"),

@@ -33,6 +33,7 @@ from perfkit.report.facts import (
 )
 from perfkit.report.findings import clock, sentence
 from perfkit.report.forecasts import decision_sentence, lines
+from perfkit.report.patterns import lines as pattern_lines
 from perfkit.report.sparkline import sparkline
 from perfkit.report.units import UNKNOWN
 
@@ -81,8 +82,11 @@ def _sections(report: Report) -> list[str]:
     sections += [_finding(finding) for finding in found] or ["No rule found anything to say."]
     for title, said in findings_by_stage(report):
         sections += [f"### {title}", _bullets(_stage_finding(one) for one in said)]
+    patterns = pattern_lines(report)
+    if patterns:
+        sections += ["### Patterns", _bullets(_labelled(*one) for one in patterns)]
     if report.forecasts:
-        sections += ["### Forecasts", _bullets(_forecast(*one) for one in lines(report.forecasts))]
+        sections += ["### Forecasts", _bullets(_labelled(*one) for one in lines(report.forecasts))]
     if report.decisions:
         considered = (
             f"**{prose(one.priority)}** {prose(decision_sentence(one))}" for one in report.decisions
@@ -137,7 +141,7 @@ def _stage_finding(finding: StageFinding) -> str:
     return told + prose(f"{finding.kind.replace('_', ' ')}: {sentence(finding)}")
 
 
-def _forecast(label: str, text: str) -> str:
+def _labelled(label: str, text: str) -> str:
     return f"**{prose(label)}** {prose(text)}"
 
 

@@ -30,6 +30,7 @@ from perfkit.report.facts import (
 )
 from perfkit.report.findings import write as write_finding
 from perfkit.report.forecasts import write as write_forecasts
+from perfkit.report.patterns import lines as pattern_lines
 from perfkit.report.sheet import HEADING, QUIET, Sheet, ink
 from perfkit.report.sparkline import sparkline
 
@@ -76,6 +77,11 @@ def _write_report(sheet: Sheet, report: Report) -> None:
         sheet.heading(title)
         for one in said:
             write_finding(sheet, one)
+    patterns = pattern_lines(report)
+    if patterns:
+        sheet.heading("Patterns")
+    for label, text in patterns:
+        sheet.paragraph(text, indent=15, head=(f"  {label}", QUIET))
     if report.forecasts:
         sheet.heading("Forecasts")
         write_forecasts(sheet, report.forecasts, report.decisions)

@@ -45,17 +45,37 @@ STAGE_OF_VIEW: Mapping[str, str] = {
     "anomalies": "anomaly",
     "baseline": "baseline",
     "forecasts": "forecast",
+    "patterns": "pattern",
 }
 """Every view of findings to the stage whose findings it shows."""
 
 
-def finding_rows(findings: Iterable[Finding], columns: Collection[str]) -> Rows:
+EVIDENCE_OF_VIEW: Mapping[str, tuple[str, ...]] = {
+    "patterns": (
+        "period_s",
+        "period_low_s",
+        "period_high_s",
+        "strength_ratio",
+        "phase_s",
+        "before",
+        "after",
+    ),
+}
+"""Numbers of the evidence that are columns of their own, null where a finding has no such."""
+
+
+def finding_types(view: str) -> dict[str, str]:
+    """The columns of a view of findings."""
+    return {**FINDING_TYPES, **dict.fromkeys(EVIDENCE_OF_VIEW.get(view, ()), "DOUBLE")}
+
+
+def finding_rows(view: str, findings: Iterable[Finding], columns: Collection[str]) -> Rows:
     """The columns asked for of all findings, each as it was last emitted."""
-    types = {name: type for name, type in FINDING_TYPES.items() if name in columns}
+    types = {name: type for name, type in finding_types(view).items() if name in columns}
     rows = []
     for one in latest(findings):
-        facts = {**asdict(one), "id": one.id}
-        rows.append(tuple(facts[name] for name in types))
+        facts = {**one.evidence, **asdict(one), "id": one.id}
+        rows.append(tuple(facts.get(name) for name in types))
     return Rows(types, rows)
 
 

@@ -10,20 +10,20 @@ from pathlib import Path
 from perfkit.actions.decide import decide
 from perfkit.analysis.monitoring import monitoring, with_damage
 from perfkit.analysis.periods import period_length_ns
+from perfkit.analysis.pipeline import Pipeline
 from perfkit.analysis.recommend import recommendations
 from perfkit.analysis.score import unless_too_short, verdict
 from perfkit.analysis.summary import Summaries
 from perfkit.errors import UnusableInput
 from perfkit.model.block import Block
 from perfkit.model.finding import latest
-from perfkit.model.forecast import Forecast
 from perfkit.model.insight import SEVERITIES, Insight, NotApplicable, RuleFailed
 from perfkit.model.metric import RECORDER
 from perfkit.model.report import MetricSummary, Monitoring, Report, Verdict
 from perfkit.model.text import printable
 from perfkit.report.units import format_value
 from perfkit.session.reader import expand
-from perfkit.workflows.findings import findings, standing
+from perfkit.workflows.findings import findings, patterns_after_ns, standing
 from perfkit.workflows.insights import insights
 from perfkit.workflows.pipeline_settings import pipeline_settings
 from perfkit.workflows.score_figures import score_figures
@@ -109,16 +109,9 @@ def analyze(
     outcomes = insights(recording, rules_dir, settings.thresholds)
     found = tuple(one for one in outcomes if isinstance(one, Insight))
     figures = score_figures(recording, summarised)
-    foreseen: list[Forecast] = []
-    said = tuple(
-        latest(
-            findings(
-                recording,
-                settings,
-                at_end=lambda pipeline: foreseen.extend(standing(pipeline, recording)),
-            )
-        )
-    )
+    ended: list[Pipeline] = []
+    said = tuple(latest(findings(recording, settings, at_end=ended.append)))
+    foreseen = standing(ended[0], recording)
     advised = tuple(recommendations(found, said, shlex.quote(printable(str(path)))))
     return Report(
         source=str(path),
@@ -133,8 +126,9 @@ def analyze(
         cannot_tell=(*_cannot_tell(recording, own, summarised), *_too_late(recording, found)),
         findings=said,
         recommendations=advised,
-        forecasts=tuple(foreseen),
+        forecasts=foreseen,
         decisions=decide(foreseen),
+        patterns_after_ns=patterns_after_ns(ended[0]),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 import numpy as np
 
 from perfkit.analysis.forecast.stage import ForecastStage
+from perfkit.analysis.patterns import Patterns
 from perfkit.analysis.pipeline import Pipeline, Settings
 from perfkit.model.block import Block
 from perfkit.model.finding import Finding
@@ -35,6 +36,12 @@ def findings(
     yield from pipeline.finish()
     if at_end is not None:
         at_end(pipeline)
+
+
+def patterns_after_ns(pipeline: Pipeline) -> int | None:
+    """How long a session must be for patterns to be told, None where this one was."""
+    stage = pipeline.stage("pattern")
+    return stage.enough_ns if isinstance(stage, Patterns) else None
 
 
 def standing(pipeline: Pipeline, recording: Recording) -> tuple[Forecast, ...]:

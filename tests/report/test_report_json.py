@@ -68,7 +68,6 @@ def test_what_this_version_does_not_know_is_null():
     found = parsed(plain_report())
 
     assert found["accuracy"] is None
-    assert found["analysis"]["patterns"] is None
     assert [found["optimization"][key] for key in ("last", "predictions", "history")] == [None] * 3
 
 
