@@ -13,6 +13,7 @@ from perfkit.analysis.anomaly import Anomalies
 from perfkit.analysis.baseline import BaselineStage
 from perfkit.analysis.forecast.capacities import capacities
 from perfkit.analysis.forecast.stage import ForecastStage
+from perfkit.analysis.joint.stage import JointStage
 from perfkit.analysis.patterns import Patterns
 from perfkit.analysis.periods import PERIOD_STATISTICS, Periods, period_length_ns
 from perfkit.analysis.stage import Stage
@@ -53,6 +54,12 @@ STAGES: tuple[tuple[str, Make], ...] = (
     (
         "baseline",
         lambda watched, length_ns, settings: BaselineStage(watched, length_ns, settings.baseline),
+    ),
+    (
+        "joint",
+        lambda _watched, length_ns, settings: JointStage(
+            length_ns, settings.baseline, settings.budget_per_day
+        ),
     ),
     (
         "anomaly",

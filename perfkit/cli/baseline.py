@@ -29,6 +29,13 @@ def learn(
         Path,
         typer.Option("--output", "-o", metavar="FILE", help="Where to; - is standard output."),
     ],
+    from_: Annotated[
+        str | None,
+        typer.Option("--from", metavar="TIME", help="Leave out what lies before, such as 30s."),
+    ] = None,
+    to: Annotated[
+        str | None, typer.Option("--to", metavar="TIME", help="Leave out what lies after.")
+    ] = None,
     allow_different_hosts: _Hosts = False,
 ) -> None:
     """Learn what is normal from sessions in which all was well."""
@@ -37,7 +44,7 @@ def learn(
     from perfkit.workflows import baseline
 
     baseline.assert_baseline_writable(output, sessions)
-    learned = baseline.learn(sessions, allow_different_hosts=allow_different_hosts)
+    learned = baseline.learn(sessions, from_, to, allow_different_hosts=allow_different_hosts)
     baseline.write_baseline(output, learned, sessions)
     if output != STANDARD_OUTPUT:
         count, shown = len(learned.sessions), printable(str(output))

@@ -15,6 +15,7 @@ from typing import Any
 
 from perfkit.errors import UnusableInput
 from perfkit.model.finding import EITHER
+from perfkit.model.joint import JOINT, joint_from_facts
 from perfkit.model.text import printable
 
 # History, newest first; a change that old readers would misread raises the first number.
@@ -140,7 +141,7 @@ def baseline_from_json(text: str | bytes, source: str) -> Baseline:
             f"{BASELINE_VERSION}; upgrade perfkit"
         )
     try:
-        return Baseline(
+        baseline = Baseline(
             _count(facts["length_ns"], least=1),
             {name: _metric(name, one) for name, one in facts["metrics"].items()},
             tuple(_session(one) for one in facts.get("sessions", [])),
@@ -150,6 +151,14 @@ def baseline_from_json(text: str | bytes, source: str) -> Baseline:
         )
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
         raise UnusableInput(f"{source} is a damaged baseline; {_REMEDY}") from None
+    if JOINT in baseline.detectors:
+        try:
+            joint_from_facts(baseline.detectors[JOINT])
+        except ValueError as error:
+            raise UnusableInput(
+                f"{source} is a damaged baseline, its joint model {error}; {_REMEDY}"
+            ) from None
+    return baseline
 
 
 def _dump(value: object) -> str:

@@ -19,7 +19,7 @@ EITHER = ""
 class Finding:
     """One thing that a stage says, known from `known_at_ns` on.
 
-    stage: name of the stage (`trend`, `baseline`, `anomaly`, `pattern`, `forecast`, `alert`).
+    stage: name of the stage (`trend`, `baseline`, `joint`, `anomaly`, `pattern`, `forecast`, `alert`).
     kind: what sort of thing it is, snake case; fixed vocabulary of the stage.
     cause: key on which reports merge what several stages and rules say of one thing.
     metric: the column it speaks of, None where it speaks of several or none.

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from perfkit.model.baseline import Baseline, BaselineChange, MetricBaseline
 from perfkit.model.finding import DOWN, UP
+from perfkit.model.joint import JOINT, joint_from_facts
 from perfkit.model.text import printable
 from perfkit.report import Page
 from perfkit.report.facts import host_sentence, moment
@@ -40,9 +41,14 @@ def as_table(baseline: Baseline, source: str, page: Page) -> str:
         figures = (one.level, one.spread, one.at(0.05), one.at(0.95))
         texts = [format_by_name(name, figure) for figure in figures]
         sheet.line((_row(name, [*texts, format_value(one.periods, "count")]), ""))
-    if baseline.detectors:
-        sheet.heading("Detectors that have learned")
-        sheet.paragraph(", ".join(printable(name, 60) for name in baseline.detectors))
+    if JOINT in baseline.detectors:
+        sheet.heading("Judged together")
+        model = joint_from_facts(baseline.detectors[JOINT])
+        sheet.paragraph(
+            f"{len(model.metrics)} metrics over {format_value(model.rows, 'count')} periods, an "
+            f"alarm from a distance of {model.threshold:.1f} on (one a day): "
+            + ", ".join(printable(name, 60) for name in model.metrics)
+        )
     if baseline.sessions:
         sheet.heading("Learned from")
     for session in baseline.sessions[:_MOST_SESSIONS]:

@@ -420,6 +420,7 @@ def rule_sentences(report: Report) -> list[str]:
 STAGE_TITLES = {
     "alert": "Alerts",
     "forecast": "Forecasts on the way",
+    "joint": "Metrics that do not go together",
     "anomaly": "Anomalies",
     "trend": "Trends",
     "baseline": "Against the baseline",

@@ -26,7 +26,7 @@ from perfkit.report.forecasts import decision_as_dict as plain_decision
 from perfkit.report.forecasts import ordered
 
 SCHEMA_VERSION = "1.5"
-# 1.5: analysis.patterns
+# 1.5: analysis.patterns; joint anomalies among analysis.anomalies
 # 1.4: the findings of the stage anomaly; analysis.forecasts, optimization.plans
 # 1.3: the findings of the stages: baseline, trend, alerts;
 #      optimization.ranked
@@ -102,7 +102,7 @@ def report_object(report: Report) -> dict[str, Any]:
                 for insight in (finding.lead, *finding.also)
             ],
             "patterns": None if report.patterns_after_ns else _said(report, "pattern"),
-            "anomalies": _said(report, "anomaly"),
+            "anomalies": _said(report, "anomaly", "joint"),
             "forecasts": [plain_forecast(one) for one in ordered(report.forecasts)],
             "alerts": _said(report, "alert"),
         },
@@ -118,9 +118,9 @@ def report_object(report: Report) -> dict[str, Any]:
     }
 
 
-def _said(report: Report, stage: str) -> list[dict[str, Any]]:
-    """The findings of one stage, each as it stood last."""
-    return [as_dict(one) for one in report.findings if one.stage == stage]
+def _said(report: Report, *stages: str) -> list[dict[str, Any]]:
+    """The findings of these stages, each as it stood last."""
+    return [as_dict(one) for one in report.findings if one.stage in stages]
 
 
 def session_object(session: Session) -> dict[str, Any]:

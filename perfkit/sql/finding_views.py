@@ -40,14 +40,14 @@ TREND_TYPES: Mapping[str, str] = {
 }
 """The columns of the view `trends`: one row a metric and judgement."""
 
-STAGE_OF_VIEW: Mapping[str, str] = {
-    "alerts": "alert",
-    "anomalies": "anomaly",
-    "baseline": "baseline",
-    "forecasts": "forecast",
-    "patterns": "pattern",
+STAGES_OF_VIEW: Mapping[str, tuple[str, ...]] = {
+    "alerts": ("alert",),
+    "anomalies": ("anomaly", "joint"),
+    "baseline": ("baseline",),
+    "forecasts": ("forecast",),
+    "patterns": ("pattern",),
 }
-"""Every view of findings to the stage whose findings it shows."""
+"""Every view of findings to the stages whose findings it shows."""
 
 
 EVIDENCE_OF_VIEW: Mapping[str, tuple[str, ...]] = {

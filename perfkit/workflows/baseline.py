@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from perfkit.analysis.baseline import Learner, changes
+from perfkit.analysis.joint.learning import JointLearner
 from perfkit.analysis.periods import Periods, period_length_ns
 from perfkit.analysis.watched import WATCHED, watched
 from perfkit.errors import UnusableInput
@@ -19,10 +20,12 @@ from perfkit.model.baseline import (
     baseline_to_json,
 )
 from perfkit.model.block import Block
+from perfkit.model.joint import JOINT, joint_to_facts
 from perfkit.model.session import Session
 from perfkit.model.text import printable
 from perfkit.session.reader import expand
 from perfkit.version import __version__
+from perfkit.workflows.findings import Part, part_of_session, within
 from perfkit.workflows.recorded_runs import different_hosts
 from perfkit.workflows.report_file import assert_writable, write_report
 from perfkit.workflows.source import Recording, open_recording
@@ -42,12 +45,20 @@ class Compared:
     changes: tuple[BaselineChange, ...]
 
 
-def learn(paths: Sequence[Path], *, allow_different_hosts: bool = False) -> Baseline:
+def learn(
+    paths: Sequence[Path],
+    from_: str | None = None,
+    to: str | None = None,
+    *,
+    allow_different_hosts: bool = False,
+) -> Baseline:
     """What is normal over all sessions that are meant (a folder: those in it).
 
-    Raises UnusableInput where one cannot be read, hosts differ in class (unless allowed), or no
+    from_, to: the part of every session, times on its own clock such as `30s`.
+    Raises UsageError for a part that is none, UnusableInput where one cannot be read, hosts differ in class (unless allowed), or no
     metric has values enough.
     """
+    part = part_of_session(from_, to)
     recordings = [open_recording(path) for path in expand(paths)]
     host = _shared_host(recordings, allow_different_hosts=allow_different_hosts)
     interval_ns = max(one.session.interval_ns for one in recordings)
@@ -55,14 +66,18 @@ def learn(paths: Sequence[Path], *, allow_different_hosts: bool = False) -> Base
     chosen = watched({m.name for one in recordings for m in one.metrics}, len(WATCHED))
     learner = Learner(chosen, period_length_ns(interval_ns))
     names = {one.metric for one in chosen}
-    sessions = tuple(_learned(learner, one, names, interval_ns) for one in recordings)
+    together = JointLearner(names, period_length_ns(interval_ns))
+    learners = (learner, together)
+    sessions = tuple(_learned(learners, one, names, interval_ns, part) for one in recordings)
     metrics = learner.learned()
     if not metrics:
         raise UnusableInput(
             f"{', '.join(printable(str(one.path)) for one in recordings[:3])}: too short to learn "
             "from; a baseline needs twelve periods of a metric at least (12 s at 10 Hz)"
         )
-    return Baseline(period_length_ns(interval_ns), metrics, sessions, host, {}, __version__)
+    joint = together.learned()
+    detectors = {} if joint is None else {JOINT: joint_to_facts(joint)}
+    return Baseline(period_length_ns(interval_ns), metrics, sessions, host, detectors, __version__)
 
 
 def load_baseline(
@@ -151,13 +166,19 @@ def _shared_host(
 
 
 def _learned(
-    learner: Learner, recording: Recording, names: Collection[str], interval_ns: int
+    learners: Sequence[Learner | JointLearner],
+    recording: Recording,
+    names: Collection[str],
+    interval_ns: int,
+    part: Part,
 ) -> LearnedSession:
     count = 0
-    for periods in _periods(recording, names, interval_ns):
-        learner.add(periods)
+    for periods in _periods(recording, names, interval_ns, part):
+        for learner in learners:
+            learner.add(periods)
         count += len(periods)
-    learner.end_session()
+    for learner in learners:
+        learner.end_session()
     session = recording.told()
     return LearnedSession(
         session.session_id,
@@ -168,9 +189,11 @@ def _learned(
     )
 
 
-def _periods(recording: Recording, names: Collection[str], interval_ns: int) -> Iterator[Block]:
+def _periods(
+    recording: Recording, names: Collection[str], interval_ns: int, part: Part
+) -> Iterator[Block]:
     periods = Periods([one for one in recording.metrics if one.name in names], interval_ns)
-    for block in recording.blocks(periods.inputs):
+    for block in within(recording.blocks(periods.inputs), *part):
         yield periods.add(block)
     yield periods.finish()
 

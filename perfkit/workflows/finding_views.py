@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 def finding_tables(recording: Recording, settings: Settings) -> dict[str, Table]:
     """`trends` and every view of findings over a recording."""
     from perfkit.sql.engine import Table
-    from perfkit.sql.finding_views import STAGE_OF_VIEW, TREND_TYPES, finding_types
+    from perfkit.sql.finding_views import STAGES_OF_VIEW, TREND_TYPES, finding_types
 
     tables = {
-        view: Table(tuple(finding_types(view)), _loader(recording, settings, view, stage))
-        for view, stage in STAGE_OF_VIEW.items()
+        view: Table(tuple(finding_types(view)), _loader(recording, settings, view, stages))
+        for view, stages in STAGES_OF_VIEW.items()
     }
     return tables | {"trends": Table(tuple(TREND_TYPES), _trend_loader(recording))}
 
 
-def _loader(recording: Recording, settings: Settings, view: str, stage: str) -> Any:
+def _loader(recording: Recording, settings: Settings, view: str, stages: Collection[str]) -> Any:
     def load(columns: Collection[str]) -> Any:
         from perfkit.sql.finding_views import finding_rows
 
-        return finding_rows(view, findings(recording, settings, {stage}), columns)
+        return finding_rows(view, findings(recording, settings, stages), columns)
 
     return load
 

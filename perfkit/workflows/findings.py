@@ -9,10 +9,24 @@ import numpy as np
 from perfkit.analysis.forecast.stage import ForecastStage
 from perfkit.analysis.patterns import Patterns
 from perfkit.analysis.pipeline import Pipeline, Settings
+from perfkit.errors import UsageError
 from perfkit.model.block import Block
 from perfkit.model.finding import Finding
 from perfkit.model.forecast import Forecast
+from perfkit.workflows.record import parse_duration
 from perfkit.workflows.source import Recording
+
+Part = tuple[int | None, int | None]
+"""[start, end) of a session on its clock, ns; None is its beginning or end."""
+
+
+def part_of_session(from_: str | None, to: str | None) -> Part:
+    """The part that two options mean, times such as `30s`. Raises UsageError for one that is none."""
+    start = None if from_ is None else parse_duration(from_, "--from")
+    end = None if to is None else parse_duration(to, "--to")
+    if start is not None and end is not None and start >= end:
+        raise UsageError("--from is not before --to: swap them or choose a longer part")
+    return start, end
 
 
 def findings(

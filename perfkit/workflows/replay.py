@@ -9,14 +9,12 @@ from typing import Any
 
 from perfkit.analysis.differences import differences
 from perfkit.analysis.pipeline import Settings
-from perfkit.errors import UsageError
 from perfkit.model.difference import Difference
 from perfkit.model.finding import Finding
 from perfkit.model.insight import Insight
-from perfkit.workflows.findings import findings
+from perfkit.workflows.findings import findings, part_of_session
 from perfkit.workflows.insights import insights
 from perfkit.workflows.pipeline_settings import pipeline_settings
-from perfkit.workflows.record import parse_duration
 from perfkit.workflows.settings import load_settings
 from perfkit.workflows.source import open_recording
 
@@ -65,11 +63,7 @@ class Replay:
         Raises UsageError for a part that is none or for wrong settings, UnusableInput if path
         cannot be read.
         """
-        start = None if from_ is None else parse_duration(from_, "--from")
-        end = None if to is None else parse_duration(to, "--to")
-        if start is not None and end is not None and start >= end:
-            raise UsageError("--from is not before --to: swap them or choose a longer part")
-        self._part = start, end
+        self._part = part_of_session(from_, to)
         self._changes = changes
         self._recording = open_recording(path)
         self._settings = changes.settings(self._recording.session.host)
