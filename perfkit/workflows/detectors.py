@@ -24,10 +24,18 @@ from perfkit.analysis.nab_scoring import (
 from perfkit.errors import OutputRefused
 from perfkit.foreign.labelled_series import LabelledSeries, read_folder
 from perfkit.model.detector_score import DetectorScore
+from perfkit.model.joint import JOINT
 from perfkit.model.text import printable
 from perfkit.workflows.pipeline_settings import known_detector
 
 Scores = npt.NDArray[np.float64]
+
+JOINT_LISTED = (
+    "metrics in a combination that never was, each of them ordinary: needs a learned baseline",
+    None,
+    "Ledoit and Wolf 2004, shrunk covariance; Mahalanobis 1936",
+)
+"""Of the one that judges metrics together: what it is for, its threshold (learned), its source."""
 
 _RESAMPLES = 1000
 
@@ -35,7 +43,10 @@ _RESAMPLES = 1000
 def listing() -> tuple[list[str], list[list[object]]]:
     """Columns and rows of what detectors there are."""
     columns = ["detector", "good for", "threshold", "source"]
-    return columns, [[d.name, d.summary, d.threshold, d.source] for d in DETECTORS.values()]
+    rows: list[list[object]] = [
+        [d.name, d.summary, d.threshold, d.source] for d in DETECTORS.values()
+    ]
+    return columns, [*rows, [JOINT, *JOINT_LISTED]]
 
 
 def chosen(names: Sequence[str]) -> list[DetectorSpec]:

@@ -24,6 +24,8 @@ Booleans = npt.NDArray[np.bool_]
 _FARTHEST = 1e9
 """Scales from the middle; what lies farther out is no farther."""
 
+SOFT = 8.0
+
 _PATTERNS = 64
 """Of so many sets of metrics that have a value the matrix is kept."""
 
@@ -36,6 +38,16 @@ class _Marginal:
     columns: npt.NDArray[np.int64]
     spread: Array
     root: Array
+
+
+def softened(values: Array, middle: Array, scale: Array) -> Array:
+    """How many scales from the middle, shape as of values; beyond SOFT of them as the square root
+    grows, so that what comes in spikes of all sizes does not hide the rest (Huber 1981)."""
+    with np.errstate(over="ignore"):
+        scaled = np.clip((values - middle) / scale, -_FARTHEST, _FARTHEST)
+    far = np.abs(scaled)
+    soft: Array = np.where(far <= SOFT, scaled, np.copysign(2 * np.sqrt(SOFT * far) - SOFT, scaled))
+    return soft
 
 
 class Distances:
@@ -86,10 +98,8 @@ class Distances:
         """The parts of the squared distance, shape (n, k)."""
         marginal = self._marginal(pattern)
         columns = marginal.columns
-        with np.errstate(over="ignore"):
-            scaled = (rows[:, columns] - self._middle[columns]) / self._scale[columns]
-        scaled = np.clip(scaled, -_FARTHEST, _FARTHEST) - self._mean[columns]
-        scaled /= marginal.spread
+        scaled = softened(rows[:, columns], self._middle[columns], self._scale[columns])
+        scaled = (scaled - self._mean[columns]) / marginal.spread
         # not a matrix product: its sums come in another order for another number of rows
         turned = scaled[:, :1] * marginal.root[0]
         for at in range(1, len(columns)):

@@ -17,7 +17,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from perfkit.analysis.joint.distance import Distances, tail_of
+from perfkit.analysis.joint.distance import Distances, softened, tail_of
 from perfkit.analysis.joint.rows import JOINT_WATCHED, Rows
 from perfkit.analysis.watched import Watched
 from perfkit.model.block import Block
@@ -37,7 +37,7 @@ _STRETCH = 16
 _MOST_STRETCHES = 640
 """Kept of a session: ten thousand rows, spread over all of it."""
 
-_LEAST_ROWS = 120
+_LEAST_ROWS = 60
 _MOST_FOLDS = 10
 _TIME_FOLDS = 5
 _PRESENT = 0.5
@@ -46,7 +46,7 @@ _NUGGET = 1.0 / 64.0
 """Added to each variance: in no direction is anything narrower than an eighth of a scale."""
 
 _PEAKS = 32
-_PRIOR = Prior(scale=1.0, shape=0.0, peaks=20.0, shape_peaks=20.0)
+_PRIOR = Prior(scale=1.0, shape=0.05, peaks=20.0, shape_peaks=20.0)
 _NO_TAIL = DistanceTail(0.0, 1.0, 0.0, 1.0, 0.0)
 
 
@@ -156,7 +156,7 @@ def _fitted(parts: Sequence[Array], watched: Sequence[Watched]) -> JointModel | 
     share = np.array([watched[at].least_share for at in chosen])
     floor = np.maximum(least, share * np.abs(middle)) / _FLOORS
     scale = np.maximum(floor, np.maximum((three - quarter) / 1.349, (high - low) / 3.290))
-    mean, covariance = _shrunk(np.clip((values - middle) / scale, -1e6, 1e6))
+    mean, covariance = _shrunk(softened(values, middle, scale))
     return JointModel(
         tuple(watched[at].metric for at in chosen),
         tuple(middle.tolist()),
