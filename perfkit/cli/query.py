@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from perfkit.cli.output import assert_writable, deliver, page_for
+from perfkit.cli.settings_option import HostsOption
 
 
 class QueryFormat(StrEnum):
@@ -33,6 +34,11 @@ def query(
     format: Annotated[
         QueryFormat, typer.Option(help="What the rows are written as.")
     ] = QueryFormat.TABLE,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="What is normal, learnt by `perfkit baseline learn`."),
+    ] = None,
+    allow_different_hosts: HostsOption = False,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="Where to; - is standard output."),
@@ -43,7 +49,7 @@ def query(
     from perfkit.workflows.query import query as ask
 
     assert_writable(output, [session])
-    result = ask(session, sql)
+    result = ask(session, sql, baseline, allow_different_hosts=allow_different_hosts)
     text = rows.render(
         result.columns, result.rows, rows.RowFormat(format.value), page_for(output), result.types
     )

@@ -15,7 +15,6 @@ from perfkit.model.insight import Insight
 from perfkit.workflows.findings import findings, part_of_session
 from perfkit.workflows.insights import insights
 from perfkit.workflows.pipeline_settings import pipeline_settings
-from perfkit.workflows.settings import load_settings
 from perfkit.workflows.source import open_recording
 
 
@@ -89,7 +88,8 @@ class Replay:
         return _without(now, usual), _without(usual, now)
 
     def _insights(self, changes: Changes) -> list[Insight]:
-        said = insights(self._recording, changes.rules, load_settings(changes.overrides).thresholds)
+        chosen = changes.settings(self._recording.session.host)
+        said = insights(self._recording, changes.rules, chosen.thresholds, chosen.baseline)
         return [one for one in said if isinstance(one, Insight)]
 
 

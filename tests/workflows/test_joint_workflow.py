@@ -65,7 +65,7 @@ def test_a_combination_that_never_was_is_found_in_a_session(folder: Path) -> Non
 
 
 def test_it_shows_where_anomalies_show(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """Terminal, Markdown, JSON, replay."""
+    """Terminal, Markdown, JSON, replay, the view of anomalies."""
     options = [str(folder / "s5.parquet"), "--baseline", str(folder / "b.json")]
     for words in (
         ["analyze", *options],
@@ -79,6 +79,11 @@ def test_it_shows_where_anomalies_show(folder: Path, capfd: pytest.CaptureFixtur
     told = json.loads(capfd.readouterr().out)
     anomalies = told["analysis"]["anomalies"]
     assert "joint_anomaly" in [one["kind"] for one in anomalies]
+    asked = "SELECT count(*) AS n FROM anomalies WHERE kind = 'joint_anomaly'"
+    assert run(["query", options[0], asked, *options[1:], "--format", "csv"]) == 0
+    assert capfd.readouterr().out.split() == ["n", "1"]
+    assert run(["query", options[0], asked, "--format", "csv"]) == 0
+    assert capfd.readouterr().out.split() == ["n", "0"]
 
 
 def test_a_baseline_shows_what_it_judges_together(
