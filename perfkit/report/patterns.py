@@ -20,12 +20,14 @@ _ORDER = (
 _PASSING = frozenset({"level_shift", "warm_up"})
 """What happens at a moment: told though it is over."""
 
-_EXPLAINED = {"level_shift": ("cycle", "regime"), "plateau": ("sawtooth",)}
+_TOGETHER_NS = 5_000_000_000
+
+_EXPLAINED = {"level_shift": ("cycle", "regime"), "plateau": ("sawtooth",), "cycle": ("sawtooth",)}
 """What is left out where the metric has one of these: they say the same better."""
 
 
 def lines(report: Report) -> list[tuple[str, str]]:
-    """(label, sentence) of what is to be shown, of each cause one of a kind; nothing if nothing."""
+    """(label, sentence) of what is to be shown; what shows one thing is one line."""
     if report.patterns_after_ns is not None:
         needed = format_value(report.patterns_after_ns, "ns")
         return [("unknown", f"too short to judge: patterns take {needed} at least")]
@@ -35,17 +37,39 @@ def lines(report: Report) -> list[tuple[str, str]]:
         if one.stage == "pattern" and (one.end_ns is None or one.kind in _PASSING)
     ]
     kinds = {(one.metric, one.kind) for one in standing}
-    chosen: dict[tuple[str, str], Finding] = {}
+    groups: list[list[Finding]] = []
     for one in sorted(standing, key=_rank):
-        better = _EXPLAINED.get(one.kind, ())
-        if not any((one.metric, kind) in kinds for kind in better):
-            chosen.setdefault((one.cause, one.kind), one)
-    shown = list(chosen.values())
-    found = [(one.kind.replace("_", " "), sentence(one)) for one in shown[:MOST]]
-    more = len(standing) - min(len(shown), MOST)
-    if more > 0:
-        found.append(("more", f"{more}: `SELECT kind, text FROM patterns` with `perfkit query`"))
+        if any((one.metric, kind) in kinds for kind in _EXPLAINED.get(one.kind, ())):
+            continue
+        group = next((group for group in groups if _alike(group[0], one)), None)
+        if group is None:
+            groups.append([one])
+        else:
+            group.append(one)
+    found = []
+    for first, *others in groups[:MOST]:
+        also = ", ".join(dict.fromkeys(printable(one.metric or "", 60) for one in others))
+        text = sentence(first) + (f"; also {also}" if also else "")
+        found.append((first.kind.replace("_", " "), text))
+    if len(groups) > MOST:
+        more = f"{len(groups) - MOST}: `SELECT kind, text FROM patterns` with `perfkit query`"
+        found.append(("more", more))
     return found
+
+
+def _alike(one: Finding, other: Finding) -> bool:
+    """Whether two findings show one thing: cycles of one length, the same at the same time."""
+    if one.kind != other.kind or one.direction != other.direction:
+        return False
+    if one.kind == "cycle":
+        return (
+            one.evidence["period_low_s"] <= other.evidence["period_high_s"]
+            and other.evidence["period_low_s"] <= one.evidence["period_high_s"]
+        )
+    return one.metric != other.metric and (
+        one.cause == other.cause
+        or (one.kind in _PASSING and abs(one.onset_ns - other.onset_ns) <= _TOGETHER_NS)
+    )
 
 
 def _rank(one: Finding) -> tuple[int, int, float, int]:

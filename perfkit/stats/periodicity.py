@@ -19,6 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +32,7 @@ LEAST_CYCLES = 4
 _HARMONICS = 3
 _WINDOW = 8.0  # points that a window has at least
 _STRETCHES = (6, 3)  # windows over which a wandering pace counts as even
-_FINE = 8  # steps of the frequency within the resolution of the series
+_FINE = 5  # steps of the frequency within the resolution of the series
 _RESEMBLES = 0.3
 _MOST_CYCLES_DO = 0.7
 _EXPLAINS = 0.75  # of what the best explains
@@ -200,56 +201,32 @@ def _windows(rest: Floats, cycles: float, period: float) -> _Windows:
     return _Windows(tried, np.stack(found, axis=1), length)
 
 
-def _stretches(count: int, length: int) -> list[int]:
+@lru_cache(maxsize=1024)
+def _stretches(count: int, length: int) -> tuple[int, ...]:
     """The windows in stretches of about so many, the sizes in order."""
     stretches = max(1, round(count / length))
     edges = np.rint(np.linspace(0, count, stretches + 1)).astype(np.int64)
-    sizes: list[int] = np.diff(edges).tolist()
-    return sizes
+    return tuple(np.diff(edges).tolist())
 
 
-def _aligned(windows: _Windows, sizes: list[int]) -> tuple[int, float]:
+def _aligned(windows: _Windows, sizes: tuple[int, ...]) -> tuple[int, float]:
     """The frequency (its place) at which the windows of each stretch agree best, and the chance."""
+    from scipy.special import betaincc, chdtrc
+
     coefficients = windows.coefficients
     count = coefficients.shape[2]
     starts = np.concatenate(([0], np.cumsum(sizes)[:-1])).astype(np.int64)
     sums = np.abs(np.add.reduceat(coefficients, starts, axis=2)) ** 2 / np.array(sizes)
     energy = np.sum(np.abs(coefficients) ** 2, axis=2)
     best = int(np.argmax(np.sum(sums, axis=(1, 2))))
-    total = float(energy[best].sum())
-    chances = []
-    for harmonic in range(coefficients.shape[1]):
-        own = float(energy[best, harmonic])
-        if own <= 1e-9 * total:
-            continue
-        share = min(float(sums[best, harmonic].sum()) / own, 1 - 1e-12)
-        chances.append(_beta_tail(share, len(sizes), count))
-    return best, _fisher(chances)
-
-
-def _beta_tail(share: float, stretches: int, count: int) -> float:
-    """P(Beta(m, K - m) > share): that of at most m - 1 of K - 1 draws below it."""
-    if count - stretches < 1:
-        return 1.0
-    log_in, log_out = math.log(max(share, 1e-300)), math.log1p(-share)
-    draws = count - 1
-    total = 0.0
-    for below in range(stretches):
-        log_ways = math.lgamma(draws + 1) - math.lgamma(below + 1) - math.lgamma(draws - below + 1)
-        total += math.exp(log_ways + below * log_in + (draws - below) * log_out)
-    return min(1.0, max(total, 1e-300))
-
-
-def _fisher(chances: list[float]) -> float:
-    """The chance of so small a product of chances: a chi-square tail of even degrees."""
-    if not chances:
-        return 1.0
-    product = -sum(math.log(chance) for chance in chances)
-    term = total = 1.0
-    for place in range(1, len(chances)):
-        term *= product / place
-        total += term
-    return min(1.0, total * math.exp(-min(product, 700.0)))
+    own, aligned = energy[best], sums[best].sum(axis=1)
+    there = own > 1e-9 * own.sum()
+    stretches = len(sizes)
+    if count <= stretches or not there.any():
+        return best, 1.0
+    share = np.minimum(aligned[there] / own[there], 1 - 1e-12)
+    chances = np.maximum(betaincc(stretches, count - stretches, share), 1e-300)
+    return best, float(chdtrc(2 * len(chances), -2 * np.log(chances).sum()))
 
 
 def _refined(windows: _Windows, chosen: int, frequency: float, steady: bool) -> tuple[float, float]:
@@ -317,8 +294,10 @@ def _folded(rest: Floats, period: float, stretch: int) -> tuple[float, float, fl
             start = 0
         part = rest[start:stop] - rest[start:stop].mean()
         # the newest point has phase 0
-        wave = np.exp(2j * np.pi / period * np.arange(start - size + 1, stop - size + 1))
-        shape, coefficients = _mean_cycle(part, wave, harmonics)
+        turns = np.arange(start - size + 1, stop - size + 1) / period
+        waves = np.exp(2j * np.pi * np.arange(1, harmonics + 1)[:, None] * turns)
+        coefficients = 2 / len(part) * (waves.conj() * part).sum(axis=1)[:, None]
+        shape = (coefficients * waves).real.sum(axis=0)
         explained += float(np.sum(part**2) - np.sum((part - shape) ** 2))
         total += float(np.sum(part**2))
         free += 2 * harmonics
@@ -333,8 +312,9 @@ def _folded(rest: Floats, period: float, stretch: int) -> tuple[float, float, fl
         whole = np.bincount(number) > 0.7 * period
         alike += ((for_one - own) > _RESEMBLES * shapes * (1 - 1 / seen))[whole].tolist()
         if stop == size:
-            turn = np.exp(2j * np.pi / _PHASES * np.arange(_PHASES))
-            cycle = _series(turn, coefficients)
+            phases = np.arange(_PHASES) / _PHASES
+            waves = np.exp(2j * np.pi * np.arange(1, harmonics + 1)[:, None] * phases)
+            cycle = (coefficients * waves).real.sum(axis=0)
             swing = float(cycle.max() - cycle.min())
             back = (_PHASES - int(np.argmax(cycle))) % _PHASES
             top = size - 1 - period * back / _PHASES
@@ -344,25 +324,3 @@ def _folded(rest: Floats, period: float, stretch: int) -> tuple[float, float, fl
     left = (total - explained) / total
     strength = 1 - left * (used - 1) / (used - free - 1)
     return max(0.0, strength), swing, top, float(np.mean(alike)) if alike else 0.0
-
-
-def _mean_cycle(
-    part: Floats, wave: npt.NDArray[np.complex128], harmonics: int
-) -> tuple[Floats, list[complex]]:
-    """The part's mean cycle at each of its points, and its Fourier coefficients."""
-    turned = np.ones_like(wave)
-    coefficients = []
-    for _ in range(harmonics):
-        turned = turned * wave
-        coefficients.append(complex(np.sum(part * np.conj(turned))) * 2 / len(part))
-    return _series(wave, coefficients), coefficients
-
-
-def _series(wave: npt.NDArray[np.complex128], coefficients: list[complex]) -> Floats:
-    """Σ Re(c_h wave^h)."""
-    value = np.zeros(len(wave))
-    turned = np.ones_like(wave)
-    for coefficient in coefficients:
-        turned = turned * wave
-        value += (coefficient * turned).real
-    return value

@@ -21,9 +21,9 @@ SHORTEST = 2.5
 """Points a cycle has at least: below, it cannot be told from one that is faster (aliasing)."""
 
 _BANDS = 14
-_FEW = 120  # points up to which every peak is worth a trial
-_PEAK = 8.0  # periodogram over background
-_RIDGE = 3.5  # autocorrelation, in its standard deviations
+_FEW = 64  # points up to which every peak is worth a trial
+_PEAK = 10.0  # periodogram over background
+_RIDGE = 4.2  # autocorrelation, in its standard deviations
 _CANDIDATES = 4
 
 
@@ -67,7 +67,7 @@ def _spectra(values: Floats) -> tuple[Floats, Floats]:
     edges = np.unique(np.geomspace(first, last, bands_count + 1).astype(np.int64))
     middles = np.sqrt(edges[:-1] * (edges[1:] - 1.0).clip(1))
     bands = np.stack(
-        [np.median(power[:, start:stop], axis=1) for start, stop in pairwise(edges.tolist())],
+        [_middle(power[:, start:stop]) for start, stop in pairwise(edges.tolist())],
         axis=1,
     )
     floor = 1e-12 * power.max(axis=1, keepdims=True) + 1e-300
@@ -90,6 +90,13 @@ def _spectra(values: Floats) -> tuple[Floats, Floats]:
     ridge = correlation * math.sqrt(size * used)
     ridge[:, :3] = 0
     return ratio, ridge
+
+
+def _middle(values: Floats) -> Floats:
+    """The upper median of each row."""
+    place = values.shape[1] // 2
+    middle: Floats = np.partition(values, place, axis=1)[:, place]
+    return middle
 
 
 def _peaks(heights: Floats, least: float) -> list[float]:

@@ -176,7 +176,7 @@ def test_what_is_not_held_does_not_leak() -> None:
 
 def test_a_random_walk_does_not_leak() -> None:
     """It rises for a while, by chance; in at most one of forty sessions that looks like drift."""
-    leaks = sum("leak" in kinds(1000 + red(600, 1.0, seed), RSS) for seed in range(40))
+    leaks = sum("leak" in kinds(100 + 30 * red(600, 1.0, seed), RSS) for seed in range(40))
     assert leaks <= 1
 
 
@@ -204,7 +204,7 @@ def test_regimes_have_their_levels_and_their_shares() -> None:
     (regime,) = [one for one in latest(told(values)) if one.kind == "regime"]
     assert regime.evidence["levels_count"] == 2
     assert regime.evidence["level_2"] - regime.evidence["level_1"] == pytest.approx(50, abs=1)
-    assert regime.evidence["share_2_ratio"] == pytest.approx(float(high.mean()), abs=0.02)
+    assert regime.evidence["share_2_ratio"] == pytest.approx(float(high.mean()), abs=0.05)
 
 
 def test_what_gets_worse_downwards_bursts_downwards() -> None:
@@ -223,7 +223,7 @@ NOTHING: dict[str, Callable[[], Floats]] = {
     "one value": lambda: np.where(np.arange(600) == 300, 5.0, math.nan),
     "two steps of a quantum": lambda: 50 + np.round(rng().normal(0, 0.3, 600)),
     "a counter": lambda: np.cumsum(rng().poisson(50, 600)).astype(np.float64),
-    "a counter that is reset": lambda: np.cumsum(rng().poisson(50, 600)) % 11_003.0,
+    "a counter that is reset": lambda: np.cumsum(rng().poisson(50, 600)) % 11_003 * np.ones(600),
     "huge": lambda: 1e300 * (1 + 0.5 * rng().normal(size=600)),
     "tiny": lambda: 1e-300 * rng().normal(size=600),
     "now and then a value": lambda: np.where(rng().random(600) < 0.02, noise(600), math.nan),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -38,30 +38,35 @@ class Cycles:
         found: dict[int, list[tuple[Cycle, View]]] = {}
         recent = views.recent
         seen_s = (recent.t_ns(len(recent)) - views.begins * recent.length_ns) / NS_PER_S
+        told = {
+            row: one.seen[self.kind].evidence["period_s"]
+            for row, one in enumerate(known)
+            if one.any(self.kind)
+        }
+        settled = {row for row, period_s in told.items() if seen_s >= _SETTLED * period_s}
         for view, shortest, longest in _looks(views):
-            for row, values, step, first, hinted in _series(view):
-                told = known[row].seen.get(self.kind)
+            series = _series(view, settled & set(found))
+            hinted = _hinted({row: one for row, one in series.items() if row not in told})
+            for row, (values, step, first) in series.items():
                 point_s = view.step_ns * step / NS_PER_S
-                cycles, settled = 0.0, False
-                if told is not None:
-                    period_s = told.evidence["period_s"]
-                    cycles = len(values) * point_s / period_s
-                    settled = seen_s >= _SETTLED * period_s
-                    if settled and row in found:
-                        continue
-                    hinted = [cycles] if settled else [cycles * part for part in _FAMILY]
-                if not hinted:
-                    continue
-                cycle = find(
+                again = row in told
+                tried = hinted.get(row, [])
+                if again:
+                    tried = [len(values) * point_s / told[row]]
+                    if row not in settled:
+                        tried = [part * tried[0] for part in _FAMILY]
+                cycle = tried and find(
                     values,
-                    hinted,
+                    tried,
                     shortest=shortest / step,
                     longest=longest / step,
-                    level=_LEVEL_AGAIN if cycles else _LEVEL,
-                    least=_LEAST_STRENGTH / 2 if cycles else _LEAST_STRENGTH,
+                    level=_LEVEL_AGAIN if again else _LEVEL,
+                    least=_LEAST_STRENGTH / 2 if again else _LEAST_STRENGTH,
                 )
+                if not cycle:
+                    continue
                 least = worth(metrics[row], float(np.median(values)))
-                if cycle is not None and cycle.swing >= (least / 2 if cycles else least):
+                if cycle.swing >= (least / 2 if again else least):
                     # the middle of a point stands for it
                     peak_s = view.t_ns(first + (cycle.peak + 0.5) * step) / NS_PER_S
                     timed = replace(
@@ -89,35 +94,49 @@ def _looks(views: Views) -> Iterator[tuple[View, float, float]]:
         yield whole, shortest, len(whole) / LEAST_CYCLES
 
 
-def _series(view: View) -> Iterator[tuple[int, Floats, int, int, list[float]]]:
-    """(row, values without gaps, points joined to one, first point, cycles worth a trial)."""
-    if len(view) < _LEAST_POINTS:
-        return
+_Series = tuple[Floats, int, int]
+"""Values without gaps, how many points were joined to one, and the first point used."""
+
+
+def _series(view: View, without: Collection[int]) -> dict[int, _Series]:
+    """The rows in which a cycle could be."""
     moving = (view.counts >= _LEAST_POINTS) & (view.ranges > 0)
-    dense = moving & (view.counts >= _DENSE * len(view))
-    rows = np.flatnonzero(dense).tolist()
-    if rows:
-        values = np.array([filled(view.values[row]) for row in rows])
-        for row, one, hinted in zip(rows, values, hints(values), strict=True):
-            yield row, one, 1, 0, hinted
-    for row in np.flatnonzero(moving & ~dense).tolist():
-        joined, step, first = _joined(view.values[row])
-        if len(joined) >= _LEAST_POINTS:
-            yield row, joined, step, first, hints(joined[None, :])[0]
+    dense = view.counts >= _DENSE * len(view)
+    whole = view.counts == len(view)
+    found: dict[int, _Series] = {}
+    for row in np.flatnonzero(moving).tolist():
+        if row not in without:
+            values = view.values[row]
+            if whole[row]:
+                found[row] = values, 1, 0
+            elif dense[row]:
+                found[row] = filled(values), 1, 0
+            elif (joined := _joined(values)) is not None:
+                found[row] = joined
+    return found
 
 
-def _joined(values: Floats) -> tuple[Floats, int, int]:
-    """The values with gaps filled, how many points were joined to one, and the first point used.
+def _hinted(series: Mapping[int, _Series]) -> dict[int, list[float]]:
+    """Cycles worth a trial; series of one length are looked at together."""
+    found: dict[int, list[float]] = {}
+    for size in {len(values) for values, _, _ in series.values()}:
+        rows = [row for row, (values, _, _) in series.items() if len(values) == size]
+        together = np.array([series[row][0] for row in rows])
+        found |= dict(zip(rows, hints(together), strict=True))
+    return found
 
-    Metrics read every few periods only are joined until most joined points are known; where that
-    leaves too few there are none.
+
+def _joined(values: Floats) -> _Series | None:
+    """A metric read every few periods only: points are joined until most of them are known.
+
+    None where that leaves too few.
     """
     known = np.flatnonzero(~np.isnan(values))
     step, first = 1, int(known[0])
     part = values[first : known[-1] + 1]
     while np.isnan(part).mean() > 1 - _DENSE:
         if len(part) < 2 * _LEAST_POINTS:
-            return values[:0], 1, 0
+            return None
         first += step * (len(part) % 2)
         pairs = part[len(part) % 2 :].reshape(-1, 2)
         there = ~np.isnan(pairs)

@@ -34,7 +34,7 @@ HELD = frozenset({"rss_bytes", "fds_count", "threads_count"})
 _LEAST_POINTS = 120
 _LEAST_BINS = 40
 _STRETCHES, _LEAST_STRETCHES = 12, 7
-_LEAST_T = 4.5
+_LEAST_T = 3.5
 _LATE = 4  # stretches at the end that must go on
 _GOES_ON = 0.4  # of the mean rise
 

@@ -32,6 +32,7 @@ from perfkit.model.finding import DOWN, UP
 _LEAST_POINTS = 60
 _WIDEST, _PARTS = 24, 10
 _SPREADS = 6.0
+_LEAST_SIDE = 24
 _MOST_AT_ONCE = 3
 _OVER_THE_NEXT = 2.0
 _QUICK = 0.7
@@ -60,7 +61,7 @@ class LevelShifts:
             middle = view.quantile(0.5).tolist()
             least = [worth(metrics[row], middle[row]) / 2 for row in moving.tolist()]
             top = moved.max(axis=1)
-            rows = moving[(top >= least) & (top >= 3 * np.median(moved, axis=1))].tolist()
+            rows = moving[(top >= least) & (top >= _SPREADS * np.median(moved, axis=1))].tolist()
         return judged(rows, lambda row: self._judge(views, row, metrics[row], known[row]))
 
     def _judge(self, views: Views, row: int, metric: Watched, known: Known) -> Seen | None:
@@ -108,7 +109,7 @@ class LevelShifts:
             last_ns=view.t_ns(len(view)),
             text=(
                 f"{named(metric)} went {'up' if up else 'down'} to another level at "
-                f"{seconds(onset_ns / NS_PER_S)} and stayed there"
+                f"{seconds(onset_ns / NS_PER_S)}"
             ),
             evidence=evidence,
             telling=("after",),
@@ -156,7 +157,7 @@ def _last_lasting(
     for place in range(len(cuts) - 1, -1, -1):
         start, cut, stop = bounds[place : place + 3]
         before, after = values[start:cut], values[cut:stop]
-        if min(len(before), len(after)) < 2 * width:
+        if min(len(before), len(after)) < max(2 * width, _LEAST_SIDE):
             continue
         old, new = float(np.median(before)), float(np.median(after))
         if abs(new - old) < worth(metric, old):

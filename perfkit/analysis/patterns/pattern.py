@@ -99,8 +99,9 @@ def named(metric: Watched) -> str:
 
 def seconds(value: float) -> str:
     """A length of time in a sentence."""
-    if value < 120:
+    if value < 99.5:
         return f"{value:.3g} s"
-    if value < 7200:
-        return f"{value / 60:.3g} min"
-    return f"{value / 3600:.3g} h"
+    whole = round(value)
+    if whole < 3600:
+        return f"{whole // 60} m {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} m"

@@ -56,9 +56,12 @@ class Plateaus:
 
     def _judge(self, views: Views, row: int, metric: Watched, known: Known) -> Seen | None:
         """Levels that are told in another way are not told again."""
-        if known.any("cycle", "regime", "level_shift", "warm_up", "leak"):
-            return None
         view = views.recent
+        shift = known.seen.get("level_shift")
+        if known.any("cycle", "regime", "warm_up", "leak") or (
+            shift is not None and shift.onset_ns >= view.t_ns(0)
+        ):
+            return None
         found = dense(view.values[row], _LEAST_POINTS)
         if found is None:
             return None

@@ -52,7 +52,9 @@ class Sawteeth:
             return {}
         span = (view.quantile(0.95) - view.quantile(0.05))[:, None]
         values = view.values
-        deep = (values[:, 2:] - values[:, :-2] <= -_FALL * span).sum(axis=1) >= _LEAST_TEETH
+        steps = values[:, 2:] - values[:, :-2]
+        falls, rises = (steps <= -_FALL * span).sum(axis=1), (steps >= _FALL * span).sum(axis=1)
+        deep = (falls >= _LEAST_TEETH) & (rises <= falls / 2)
         small = (np.abs(np.diff(values, axis=1)) <= _SMALL * span).mean(axis=1) >= 0.5
         rows = np.flatnonzero((deep & small) | (view.counts < len(view))).tolist()
         return judged(rows, lambda row: self._judge(views, row, metrics[row]))

@@ -25,7 +25,7 @@ EVERY = 2 * BIN
 """Periods between two looks at first; later more, up to SELDOM times as many."""
 
 SELDOM = 13
-_YOUNG = 480  # periods until which looks come as often as at first
+_YOUNG = 320  # periods until which looks come as often as at first
 
 _MATERIAL = 0.1
 """Share by which a telling number has to change for a pattern to be told again."""
@@ -95,12 +95,12 @@ class Patterns:
         return found
 
     def finish(self, _earlier: Sequence[Finding], /) -> list[Finding]:
-        """See Stage: a last look; what lasts to the end stays open."""
+        """See Stage: a last look, which is believed by itself; what lasts to the end stays open."""
         if self._begins is None or self._looked > self._last:
             return []
-        return self._look(self._last + 1)
+        return self._look(self._last + 1, last=True)
 
-    def _look(self, until: int) -> list[Finding]:
+    def _look(self, until: int, *, last: bool = False) -> list[Finding]:
         if self._looked > self._last or self._begins is None:
             return []
         self._looked = until
@@ -113,13 +113,22 @@ class Patterns:
             for row, metric in enumerate(self._watched):
                 track, seen = self._tracks[row][pattern.kind], sights.get(row)
                 if seen is not None or track.seen is not None:
-                    found += self._told(pattern, metric, track, seen, until * self._length_ns)
+                    looks = 1 if last else pattern.looks
+                    found += self._told(
+                        pattern, metric, track, seen, looks, until * self._length_ns
+                    )
         return sorted(found, key=lambda one: one.order)
 
     def _told(
-        self, pattern: Pattern, metric: Watched, track: _Track, seen: Seen | None, known_ns: int
+        self,
+        pattern: Pattern,
+        metric: Watched,
+        track: _Track,
+        seen: Seen | None,
+        looks: int,
+        known_ns: int,
     ) -> Iterator[Finding]:
-        """What a look makes of one kind in one metric."""
+        """What a look makes of one kind in one metric; looks: so many must have shown it."""
         if seen is None:
             track.sights, track.misses = 0, track.misses + 1
             if track.told is None:
@@ -136,14 +145,15 @@ class Patterns:
         told = track.told
         if told is not None and pattern.patience is None:
             apart_ns = seen.onset_ns - told.onset_ns
-            if apart_ns < -_SAME * self._length_ns:
+            same = seen.direction == told.direction and abs(apart_ns) <= _SAME * self._length_ns
+            if not same and apart_ns <= 0:
                 return
-            if apart_ns > _SAME * self._length_ns:
+            if not same:
                 if told.end_ns is None:
                     yield replace(told, known_at_ns=known_ns, end_ns=seen.onset_ns)
                 told = None
         if told is None:
-            if track.sights < pattern.looks:
+            if track.sights < looks:
                 return
             onset_ns = min(seen.onset_ns, known_ns)
         else:
