@@ -4,10 +4,14 @@
     perfkit lab run-all -o DIR2 --only clean --seeds 3 --side-by-side 28
     python benchmarks/joint.py DIR DIR2
     python benchmarks/joint.py DIR DIR2 --crossed     and on baselines of another program
+    python benchmarks/joint.py --days 4               false alarms on days made up from four seeds a kind
 
-A recording is never learned from: a clean one is held against the other seeds of its program, one
-of a fault against the calm beginnings, up to ten seconds before the first fault, of the recordings
-at other strengths. Beside the joint stage stands the default one on the same recordings.
+A recording is never held against itself: a clean one is held against the other seeds of its program,
+one of a fault against the calm beginnings, up to ten seconds before the first fault, of the others
+of its program (seeds, strengths). Beside the joint stage stands the default one on the same recordings.
+
+A day is 86,400 periods of twenty metrics (`loads.py`); its baseline is of the first hour of three
+other seeds of its kind, so that 24 hours are judged on three.
 """
 
 from __future__ import annotations
@@ -17,11 +21,21 @@ import json
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+import numpy as np
+from loads import HELD_OUT, SECOND_NS, TUNED, WATCHED_HERE, clean_day
+
 from perfkit.analysis.detection_scoring import score
+from perfkit.analysis.joint.episode import KIND
+from perfkit.analysis.joint.learning import JointLearner
+from perfkit.analysis.joint.stage import JointStage
 from perfkit.lab import truth
+from perfkit.model.baseline import Baseline
 from perfkit.model.detection import Examined
+from perfkit.model.finding import Finding, latest
+from perfkit.model.joint import JOINT, joint_to_facts
 from perfkit.report import Page
 from perfkit.report.detection_scores import as_json, as_text
 from perfkit.workflows.baseline import learn, write_baseline
@@ -30,6 +44,8 @@ from perfkit.workflows.replay import Changes
 
 STAGES = ("joint", "anomaly")
 CALM_S = 10.0
+SESSIONS = 3
+LEARNED_ROWS = 3600
 
 
 def programs(folders: Sequence[Path]) -> dict[tuple[str, bool], list[Path]]:
@@ -97,14 +113,49 @@ def crossed(found: dict[tuple[str, bool], list[Path]], folder: Path) -> Counter[
     return said
 
 
+def alarms(day: tuple[str, int]) -> list[Finding]:
+    """What the joint stage says of a day on a baseline of other seeds, each as it stood last."""
+    kind, seed = day
+    learner = JointLearner([one.metric for one in WATCHED_HERE], SECOND_NS)
+    for other in range(1, SESSIONS + 1):
+        learner.add(clean_day(kind, 100 * seed + other)[:LEARNED_ROWS])
+        learner.end_session()
+    model = learner.learned()
+    if model is None:
+        raise SystemExit(f"nothing could be learned of {kind}")
+    known = Baseline(SECOND_NS, {}, detectors={JOINT: joint_to_facts(model)})
+    stage = JointStage(SECOND_NS, known)
+    return latest(stage.add(clean_day(kind, 100 * seed), []) + stage.finish([]))
+
+
+def print_days(seeds: int) -> None:
+    """Alarms a day, by kind and over all."""
+    kinds = [*TUNED, *HELD_OUT]
+    days = [(kind, seed) for kind in kinds for seed in range(1, seeds + 1)]
+    with ProcessPoolExecutor(2) as pool:
+        found = list(pool.map(alarms, days))
+    counts = np.array([sum(one.kind == KIND for one in told) for told in found])
+    misfits = sum(one.kind != KIND for told in found for one in told)
+    for kind in kinds:
+        own = counts[[one == kind for one, _ in days]]
+        print(f"{kind:>16}: {own.mean():5.2f} a day, worst {own.max()}")
+    print(f"{'all':>16}: {counts.mean():5.2f} a day, worst {counts.max()}, of {len(days)} days")
+    print(f"{misfits} of them were said not to fit")
+
+
 def main(words: Sequence[str] | None = None) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="the joint stage on recordings with a truth")
-    parser.add_argument("folders", nargs="+", type=Path)
+    parser.add_argument("folders", nargs="*", type=Path)
+    parser.add_argument("--days", type=int, default=0, metavar="SEEDS")
     parser.add_argument("--crossed", action="store_true")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args(words)
+    if asked.days:
+        print_days(asked.days)
     found = programs(asked.folders)
+    if not found:
+        return
     with tempfile.TemporaryDirectory() as name:
         examined = list(held_out(found, Path(name)))
         scores = [score(examined, stage) for stage in STAGES]

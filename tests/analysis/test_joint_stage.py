@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -14,10 +15,12 @@ from hypothesis import strategies as st
 from joint_examples import NAMES, SECOND, baseline, block, load, model, said
 
 from perfkit.analysis.joint.stage import DOES_NOT_FIT, TRIAL, JointStage
-from perfkit.analysis.pipeline import STAGES, Settings
+from perfkit.analysis.pipeline import STAGES, Pipeline, Settings
+from perfkit.analysis.rates import DERIVED_METRICS
 from perfkit.model.baseline import Baseline
-from perfkit.model.block import Block
-from perfkit.model.finding import DOWN, UP, latest
+from perfkit.model.block import Block, Column
+from perfkit.model.finding import DOWN, UP, Finding, latest
+from perfkit.sampling.metrics import RAW_METRICS
 
 
 def odd(seed: int, count: int = 600) -> Block:
@@ -143,6 +146,33 @@ def test_a_fault_in_the_metrics_that_are_there_is_found_without_the_others() -> 
     del values["latency_ms_mean"]
     values["threads_count"][300:330] += 8
     assert [one.metric for one in latest(said(block(values)))] == ["threads_count"]
+
+
+def test_constants_raise_nothing() -> None:
+    """A session in which nothing moves, in the middle of what was learned."""
+    calm = {name: np.full(600, np.median(column)) for name, column in load(100, 1200).items()}
+    assert said(block(calm)) == []
+
+
+@settings(max_examples=8, deadline=None)
+@given(cuts=st.lists(st.integers(1, 1499), max_size=8))
+def test_cuts_of_ticks_change_nothing_in_the_whole_pipeline(cuts: list[int]) -> None:
+    """With a learned baseline, five ticks a period."""
+    values = load(1, 300)
+    values["threads_count"][200:230] += 8
+    ticks = {name: np.repeat(column, 5) for name, column in values.items()}
+    metrics = [one for one in (*RAW_METRICS, *DERIVED_METRICS) if one.name in ticks]
+    columns = {name: Column(column, np.ones(1500, np.bool_)) for name, column in ticks.items()}
+    whole = Block(np.arange(1500) * (SECOND // 5), columns)
+
+    def told(bounds: list[int]) -> list[Finding]:
+        pipeline = Pipeline(metrics, SECOND // 5, Settings(baseline=baseline()))
+        found = [pipeline.add(whole[start:stop]) for start, stop in pairwise(bounds)]
+        return [one for part in [*found, pipeline.finish()] for one in part]
+
+    found = told([0, 1500])
+    assert "joint_anomaly" in {one.kind for one in found}
+    assert told([0, *sorted(cuts), 1500]) == found
 
 
 def test_extreme_values_are_far_out_and_break_nothing() -> None:
