@@ -30,7 +30,7 @@ LEAST_CYCLES = 4
 """Fewer prove nothing."""
 
 _HARMONICS = 3
-_WINDOW = 8.0  # points that a window has at least
+_WINDOW = 6.0  # points that a window has at least
 _STRETCHES = (6, 3)  # windows over which a wandering pace counts as even
 _FINE = 5  # steps of the frequency within the resolution of the series
 _RESEMBLES = 0.3

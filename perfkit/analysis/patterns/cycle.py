@@ -14,13 +14,13 @@ from perfkit.analysis.watched import Watched
 from perfkit.stats.periodicity import LEAST_CYCLES, Cycle, find, shortest_whole
 from perfkit.stats.spectra import SHORTEST, hints
 
-_LEVEL = 2e-4
+_LEVEL = 1e-4
 _LEVEL_AGAIN = 1e-2
 _LEAST_STRENGTH = 0.15
 _LEAST_POINTS = 24
 _DENSE = 0.75  # share of the points that must be known; where fewer are, points are joined
 _SETTLED = 30  # cycles after which it is no more asked whether they are parts of a longer one
-_FAMILY = (1, 2, 3, 1 / 2, 1 / 3)
+_FAMILY = (1, 2, 3, 5, 1 / 2, 1 / 3)
 """Multiples of what is told that are tried again: at first only a part of it may have been seen."""
 
 

@@ -29,7 +29,7 @@ from perfkit.model.finding import DOWN, UP
 
 _LEAST_POINTS = 60
 _SPREADS = 6.0
-_OVER_STEADY = 3.0  # how many times the steady half's own range the start lies off
+_OVER_STEADY = 4.0  # how many times the steady half's own range the start lies off
 _SHORTEST = 5
 _JUMP = 0.7  # of the way at most within two points
 
