@@ -112,7 +112,7 @@ def test_one_session_is_held_out_in_blocks_of_time() -> None:
 
 def test_too_little_is_no_model() -> None:
     """Too few periods, or fewer than two metrics that most of them have."""
-    for count, names in ((60, NAMES), (1200, ("cpu_percent",)), (0, NAMES)):
+    for count, names in ((30, NAMES), (1200, ("cpu_percent",)), (0, NAMES)):
         learner = JointLearner(names, SECOND)
         learner.add(block(load(1, 1200))[:count])
         learner.end_session()

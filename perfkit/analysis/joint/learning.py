@@ -37,7 +37,7 @@ _STRETCH = 16
 _MOST_STRETCHES = 640
 """Kept of a session: ten thousand rows, spread over all of it."""
 
-_LEAST_ROWS = 60
+_LEAST_ROWS = 30
 _MOST_FOLDS = 10
 _TIME_FOLDS = 5
 _PRESENT = 0.5
