@@ -27,15 +27,16 @@ def wave(period: float, count: int, seed: int, noise: float = 0.3) -> Floats:
     return 3 * phase + noise * rng.normal(size=count)
 
 
-@given(st.floats(5, 60), st.integers(0, 10_000))
-@settings(deadline=None, max_examples=60)
-def test_the_interval_holds_the_period(period: float, seed: int) -> None:
-    """Nearly always, with room for what a 95 % interval may miss; the estimate is within 3 %."""
-    found = cycle(wave(period, 400, seed))
-    assert found is not None
-    assert found.period == pytest.approx(period, rel=0.03)
-    width = found.high - found.low
-    assert found.low - width <= period <= found.high + width
+def test_the_interval_holds_the_period_as_often_as_it_says() -> None:
+    """Nineteen times in twenty, of 200 series; the estimate itself is always within 3 %."""
+    inside = 0
+    for seed in range(200):
+        period = np.random.default_rng([3, seed]).uniform(5, 60)
+        found = cycle(wave(period, 400, seed))
+        assert found is not None
+        assert found.period == pytest.approx(period, rel=0.03)
+        inside += found.low <= period <= found.high
+    assert 0.9 * 200 <= inside <= 0.99 * 200
 
 
 @given(st.floats(-1e6, 1e6), st.floats(1e-6, 1e6), st.integers(0, 1000))
