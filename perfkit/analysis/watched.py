@@ -12,6 +12,9 @@ from perfkit.model.finding import DOWN, EITHER, UP
 
 MOST_WATCHED = 20
 
+_COUNTED = {"error_ratio", "processes_born_per_s"}
+"""Not hits of a cache: what expires together misses together."""
+
 
 @dataclass(frozen=True)
 class Watched:
@@ -30,6 +33,11 @@ class Watched:
     least: float
     least_share: float
     cause: str = ""
+
+    @property
+    def counted(self) -> bool:
+        """Whether it counts many things, each with an end of its own: means of it are near normal."""
+        return self.metric in _COUNTED
 
 
 def _ticked(cause: str, metric: str, worse: str, least: float, least_share: float) -> Watched:

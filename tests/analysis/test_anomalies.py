@@ -236,3 +236,31 @@ def test_too_short_a_session_says_nothing() -> None:
     assert said(block(values)) == []
     assert said(block(load(1, 1))) == []
     assert Anomalies((), SECOND).add(block(load(1)), []) == []
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_twice_as_many_failures_are_found_within_the_means_of_sixteen_periods(seed: int) -> None:
+    """What is counted is normal in its means: 8 % of 80 calls that become 16 % need no minutes."""
+    rng = np.random.default_rng(seed)
+    share = np.where(np.arange(130) < 90, 0.08, 0.16)
+    values = load(seed, 130) | {"error_ratio": rng.binomial(80, share) / 80}
+    found = said(block(values))
+    first = min(one.known_at_ns for one in found if one.metric == "error_ratio")
+    assert 90 * SECOND < first <= (90 + 18) * SECOND
+
+
+def test_after_an_alarm_the_next_has_to_be_rarer() -> None:
+    """The same rise again, by as little as was just enough before it, is let pass."""
+    quiet = load(3, 700)
+    rise = min(
+        (by for by in np.arange(1.1, 3.0, 0.02) if _alarms(quiet, [(300, by)])), default=None
+    )
+    assert rise is not None
+    assert len(_alarms(quiet, [(300, rise), (500, rise)])) == 1
+
+
+def _alarms(values: Changes, rises: list[tuple[int, float]]) -> list[Finding]:
+    latency = values["latency_ms_mean"].copy()
+    for at, by in rises:
+        latency[at : at + 8] *= by
+    return latest(said(block({**values, "latency_ms_mean": latency})))

@@ -66,9 +66,17 @@ class Judge:
     thresholds: shape (STREAMS, s), from where on a stream alarms, infinite where it cannot.
     """
 
-    def __init__(self, lasting: Sequence[int], periods_per_day: float, budget: float) -> None:
-        """lasting: of each side, as of `Streams`. budget: alarms a day."""
+    def __init__(
+        self,
+        lasting: Sequence[int],
+        counted: Sequence[bool],
+        periods_per_day: float,
+        budget: float,
+    ) -> None:
+        """lasting: of each side, as of `Streams`; counted: as of `Watched`. budget: alarms a day."""
         sides = len(lasting)
+        self._normal = np.zeros((STREAMS, sides), np.bool_)
+        self._normal[[SHORT, LONG]] = counted
         self._sides = sides
         self._lasting = np.array(lasting, np.float64)
         self._shape = (STREAMS, sides)
@@ -92,9 +100,11 @@ class Judge:
         self._exposure = np.zeros(self._sides)
         self._rows = 0
 
-    @staticmethod
-    def unusual(rows: Array, past: Past) -> Array:
+    def unusual(self, rows: Array, past: Past) -> Array:
         """Distance from the middle in spreads, minus infinity where too small to be heard of.
+
+        Means of what is counted are normal: half the square of that, which is nats, as an exponential
+        tail has them.
 
         rows: shape (STREAMS, s, n), as is what is returned.
         """
@@ -112,7 +122,12 @@ class Judge:
             # a mean is old news where what came last is not as far out
             heard[LONG] &= far[SHORT] >= _STILL * far[LONG]
             heard &= past.known[:, None] & ~np.isnan(away)
-        return np.where(heard, away, -np.inf)
+        return np.where(heard, self._in_nats(away), -np.inf)
+
+    def _in_nats(self, away: Array) -> Array:
+        """Spreads as nats where the stream is normal, as they are elsewhere."""
+        normal = self._normal[:, :, None] if away.ndim == 3 else self._normal
+        return np.where(normal & (away > 0), away * away / 2.0, away)
 
     def saw(self, unusual: Array, judged: npt.NDArray[np.bool_]) -> None:
         """Take in what was seen: shape (STREAMS, s, n), and bool (s, n), what to count."""
@@ -199,14 +214,16 @@ class Judge:
         # what is too small to be heard of is no peak: tails begin where that ends
         lowest = np.maximum((past.level + past.floor - past.middle) / past.spread, 0.0)
         lowest[SCORE] = 0.0
-        lowest = lowest.reshape(-1)
-        scale = np.maximum(_SCALE, _SHARE_OF_BASE * _bases(largest, count))
+        lowest = self._in_nats(lowest).reshape(-1)
+        normal = self._normal.reshape(-1)
+        scale = np.maximum(np.where(normal, 1.0, _SCALE), _SHARE_OF_BASE * _bases(largest, count))
         first = fit_tails(largest, count, exposure, lowest, scale, _PRIOR)
         # the value's own tail, in its unit
         of_value = first.scale.reshape(self._shape)[VALUE] * past.spread[VALUE]
         scales = scale.reshape(self._shape)
         for stream, share in _AS_VALUE.items():
-            scales[stream] = np.maximum(scales[stream], share * of_value / past.spread[stream])
+            as_value = np.maximum(scales[stream], share * of_value / past.spread[stream])
+            scales[stream] = np.where(self._normal[stream], scales[stream], as_value)
         self._tails = fit_tails(largest, count, exposure, lowest, scales.reshape(-1), _PRIOR)
         self._family = fit_tails(
             self._family_peaks.largest,
@@ -235,7 +252,7 @@ class Judge:
             return
         rows = float(self._family_peaks.exposure[0])
         expected = self._budget * rows / self._periods_per_day
-        rarer = min(_TIGHTER * max(self._alarms - expected - 1.0, 0.0), _TIGHTEST)
+        rarer = min(_TIGHTER * max(self._alarms - expected, 0.0), _TIGHTEST)
         nats = max(math.log(self._periods_per_day / self._budget), 0.0) + rarer
         level = max(float(self._family.level(nats)[0]), _LEAST_SHARE * nats)
         doubt = self._doubt

@@ -102,7 +102,12 @@ class Anomalies:
             np.array([one.least for one in self._sides]),
             np.array([one.least_share for one in self._sides]),
         )
-        self._judge = Judge(self._lasting, DAY_NS / length_ns, budget_per_day)
+        self._judge = Judge(
+            self._lasting,
+            [one.counted for one in self._sides],
+            DAY_NS / length_ns,
+            budget_per_day,
+        )
         self._activity = np.full(ROWS, np.nan)
         self._usual = 0.0
         self._busy_before = 0.0
@@ -249,7 +254,6 @@ class Anomalies:
         main = max(new, key=lambda side: (members[side].surprise, -side))
         lasted = self._lasted(main, members[main].back)
         self._open.append(Episode(main, (number + 1 - lasted) * self._length_ns, members))
-        self._judge.count_alarm()
 
     def _member(self, side: int, nats: float, raw: Array, number: int) -> Member:
         floor = float(self._past.floor[side])
@@ -313,6 +317,8 @@ class Anomalies:
 
     def _close(self, episode: Episode, known_ns: int) -> None:
         self._open.remove(episode)
+        # not sooner: what joins it needs no alarm of its own
+        self._judge.count_alarm()
         lasted = (episode.last_out_ns - episode.onset_ns) // self._length_ns + 1
         for side in episode.members:
             # means still hold what is over
