@@ -72,7 +72,7 @@ class Limits:
 
 def limits(known: MetricBaseline, watched: Watched) -> Limits:
     """What the baseline of a metric allows its level over a minute."""
-    margin = max(watched.least, watched.least_share * abs(known.level))
+    margin = watched.least_change(known.level)
     allowed = known.spread + 2 * known.drift
     high = max(known.at(0.95), known.level_high) + allowed
     low = min(known.at(0.05), known.level_low) - allowed

@@ -32,12 +32,18 @@ _MEANINGS = {
 }
 _OF_EVENTS = {metric.name for metric in (*EVENT_METRICS, EVENTS_COUNT)}
 _SHORTEST_NS = 1_000_000_000
+_DAY_NS = 86_400_000_000_000
 _INTERVALS = 5
 
 
 def period_length_ns(interval_ns: int) -> int:
     """The length of a session's periods: five intervals, at least a second."""
     return max(_INTERVALS * interval_ns, _SHORTEST_NS)
+
+
+def periods_per_day(length_ns: int) -> float:
+    """How many periods of this length a day has."""
+    return _DAY_NS / length_ns
 
 
 class Periods:

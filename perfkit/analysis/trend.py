@@ -132,9 +132,8 @@ class TrendStage:
     ) -> Trend:
         watched = self._watched[row]
         window_s = self._window * self._length_ns / 1e9
-        worth = max(watched.least, watched.least_share * abs(level))
         verdict = STABLE
-        if (low > 0 or high < 0) and abs(slope) * window_s >= worth:
+        if (low > 0 or high < 0) and abs(slope) * window_s >= watched.least_change(level):
             direction = UP if slope > 0 else DOWN
             if watched.worse == EITHER:
                 verdict = RISING if slope > 0 else FALLING

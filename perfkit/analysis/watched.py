@@ -34,6 +34,10 @@ class Watched:
     least_share: float
     cause: str = ""
 
+    def least_change(self, level: float) -> float:
+        """The least change from this level that anybody would want to hear of."""
+        return max(self.least, self.least_share * abs(level))
+
     @property
     def counted(self) -> bool:
         """Whether it counts many things, each with an end of its own: means of it are near normal."""

@@ -19,6 +19,7 @@ from perfkit.analysis.anomaly.judge import Judge
 from perfkit.analysis.anomaly.past import ROWS, Past
 from perfkit.analysis.anomaly.streams import LONG, LONG_ROWS, SHORT, VALUE, Streams
 from perfkit.analysis.detectors.registry import DETECTORS
+from perfkit.analysis.periods import periods_per_day
 from perfkit.analysis.watched import Watched
 from perfkit.model.block import Block
 from perfkit.model.finding import DOWN, EITHER, UP, Finding
@@ -27,8 +28,6 @@ Array = npt.NDArray[np.float64]
 
 GAP = 10
 """Periods that may be missing before what comes next no longer follows on what was before."""
-
-DAY_NS = 86_400_000_000_000
 
 _ALIVE = "processes_count_last"
 _EVENTS = "events_count"
@@ -105,7 +104,7 @@ class Anomalies:
         self._judge = Judge(
             self._lasting,
             [one.counted for one in self._sides],
-            DAY_NS / length_ns,
+            periods_per_day(length_ns),
             budget_per_day,
         )
         self._activity = np.full(ROWS, np.nan)

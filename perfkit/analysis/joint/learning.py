@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from perfkit.analysis.joint.distance import Distances, softened, tail_of
 from perfkit.analysis.joint.rows import JOINT_WATCHED, Rows
+from perfkit.analysis.periods import periods_per_day
 from perfkit.analysis.watched import Watched
 from perfkit.model.block import Block
 from perfkit.model.joint import DistanceTail, JointModel
@@ -28,8 +29,6 @@ Array = npt.NDArray[np.float64]
 
 LASTING = 2
 """Rows in a row that have to be far out for an alarm."""
-
-DAY_NS = 86_400_000_000_000
 
 _STRETCH = 16
 """Rows whose farthest is one peak, and that are kept or left out together."""
@@ -116,7 +115,7 @@ def joint_model(
     if not maxima:
         return None
     tail = _tail(np.array(maxima), exposure)
-    threshold = _level(tail, math.log(DAY_NS / length_ns))
+    threshold = _level(tail, math.log(periods_per_day(length_ns)))
     return JointModel(
         model.metrics,
         model.middle,

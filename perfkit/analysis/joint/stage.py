@@ -18,6 +18,7 @@ import numpy.typing as npt
 from perfkit.analysis.joint.distance import Distances, tail_of
 from perfkit.analysis.joint.episode import STAGE, Episode, Peak
 from perfkit.analysis.joint.rows import JOINT_WATCHED, Rows
+from perfkit.analysis.periods import periods_per_day
 from perfkit.analysis.watched import Watched
 from perfkit.model.baseline import Baseline
 from perfkit.model.block import Block
@@ -33,8 +34,6 @@ TRIAL = 30
 
 QUIET = 5
 """An anomaly is over once it was quiet for so many rows."""
-
-DAY_NS = 86_400_000_000_000
 
 _MISFIT = 0.5
 _BACK = 0.7
@@ -91,7 +90,7 @@ class _Judge:
         self._tail = tail_of(model.tail)
         self._sessions = model.sessions
         self._length_ns, self._learned_ns = length_ns, learned_ns
-        self._periods_per_day = DAY_NS / length_ns
+        self._periods_per_day = periods_per_day(length_ns)
         self._budget = budget_per_day
         self._alarms = 0
         self._first: int | None = None

@@ -19,11 +19,10 @@ from perfkit.analysis.patterns.measures import runs
 from perfkit.analysis.patterns.pattern import (
     NS_PER_S,
     Known,
+    OneByOne,
     Seen,
-    judged,
     named,
     seconds,
-    worth,
 )
 from perfkit.analysis.watched import Watched
 from perfkit.model.finding import DOWN, UP
@@ -36,16 +35,14 @@ _LONGEST = 0.1
 _NEAR = 0.4  # of the way to a burst, where it should be empty
 
 
-class Bursts:
+class Bursts(OneByOne):
     """A metric that comes in bursts; in the direction in which it gets worse, else upwards."""
 
     kind = "burst"
     looks = 2
     patience: int | None = 2
 
-    def sights(
-        self, views: Views, metrics: Sequence[Watched], known: Sequence[Known], /
-    ) -> dict[int, Seen]:
+    def rows(self, views: Views, metrics: Sequence[Watched], /) -> list[int]:
         """Tried where the range is wide against the lower middle half."""
         view = views.recent
         quarter, middle, top = (view.quantile(share) for share in (0.25, 0.5, 1.0))
@@ -54,10 +51,12 @@ class Bursts:
         far = np.where(down, middle - bottom, top - middle)
         # below (or above) the middle, .67 spreads hold the next quarter of the values
         near = np.where(down, upper - middle, middle - quarter)
-        rows = np.flatnonzero((view.counts >= _LEAST_POINTS) & (far > _SPREADS * near)).tolist()
-        return judged(rows, lambda row: self._judge(views, row, metrics[row], known[row]))
+        found: list[int] = np.flatnonzero(
+            (view.counts >= _LEAST_POINTS) & (far > _SPREADS * near)
+        ).tolist()
+        return found
 
-    def _judge(self, views: Views, row: int, metric: Watched, known: Known) -> Seen | None:
+    def judge(self, views: Views, row: int, metric: Watched, known: Known, /) -> Seen | None:
         """What comes like a clock is a cycle and told as that."""
         if known.any("cycle", "regime"):
             return None
@@ -68,7 +67,7 @@ class Bursts:
         usual = float(np.median(values))
         below = values[values <= usual]
         spread = 1.4826 * float(np.median(usual - below))
-        reach = max(_SPREADS * spread, worth(metric, usual))
+        reach = max(_SPREADS * spread, metric.least_change(usual))
         starts, stops = runs(values > usual + reach / 2)
         tops = np.array([values[a:b].max() for a, b in zip(starts, stops, strict=True)])
         high = tops > usual + reach

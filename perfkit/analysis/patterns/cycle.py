@@ -9,7 +9,7 @@ import numpy as np
 
 from perfkit.analysis.patterns.history import BIN, RECENT_POINTS, View, Views
 from perfkit.analysis.patterns.measures import Floats, filled
-from perfkit.analysis.patterns.pattern import NS_PER_S, Known, Seen, named, seconds, worth
+from perfkit.analysis.patterns.pattern import NS_PER_S, Known, Seen, named, seconds
 from perfkit.analysis.watched import Watched
 from perfkit.stats.periodicity import LEAST_CYCLES, Cycle, find, shortest_whole
 from perfkit.stats.spectra import SHORTEST, hints
@@ -65,7 +65,7 @@ class Cycles:
                 )
                 if not cycle:
                     continue
-                least = worth(metrics[row], float(np.median(values)))
+                least = metrics[row].least_change(float(np.median(values)))
                 if cycle.swing >= (least / 2 if again else least):
                     # the middle of a point stands for it
                     peak_s = view.t_ns(first + (cycle.peak + 0.5) * step) / NS_PER_S

@@ -19,11 +19,10 @@ from perfkit.analysis.patterns.measures import dense
 from perfkit.analysis.patterns.pattern import (
     NS_PER_S,
     Known,
+    OneByOne,
     Seen,
-    judged,
     named,
     seconds,
-    worth,
 )
 from perfkit.analysis.watched import Watched
 from perfkit.model.finding import UP
@@ -39,22 +38,19 @@ _LATE = 4  # stretches at the end that must go on
 _GOES_ON = 0.4  # of the mean rise
 
 
-class Leaks:
+class Leaks(OneByOne):
     """A floor that rises to the end."""
 
     kind = "leak"
     looks = 2
     patience: int | None = 2
 
-    def sights(
-        self, views: Views, metrics: Sequence[Watched], known: Sequence[Known], /
-    ) -> dict[int, Seen]:
+    def rows(self, views: Views, metrics: Sequence[Watched], /) -> list[int]:
         """Tried where something is held and moves."""
         moves = (views.whole.ranges > 0) | (views.recent.ranges > 0)
-        rows = [row for row in np.flatnonzero(moves).tolist() if metrics[row].metric in HELD]
-        return judged(rows, lambda row: self._judge(views, row, metrics[row], known[row]))
+        return [row for row in np.flatnonzero(moves).tolist() if metrics[row].metric in HELD]
 
-    def _judge(self, views: Views, row: int, metric: Watched, known: Known) -> Seen | None:
+    def judge(self, views: Views, row: int, metric: Watched, known: Known, /) -> Seen | None:
         """Over the whole session, the first tenth left out: starting up."""
         view = views.whole if len(views.whole) >= _LEAST_BINS else views.recent
         least = _LEAST_BINS if view is views.whole else _LEAST_POINTS
@@ -73,7 +69,7 @@ class Leaks:
         rises = np.diff(floors)
         rise, scatter = float(rises.mean()), float(rises.std(ddof=1))
         total = float(floors[-1] - floors[0])
-        if not rise > 0 or total < worth(metric, float(floors[0])):
+        if not rise > 0 or total < metric.least_change(float(floors[0])):
             return None
         t = rise / (scatter / math.sqrt(len(rises))) if scatter > 0 else math.inf
         if t < _LEAST_T or float(rises[-_LATE:].mean()) < _GOES_ON * rise:

@@ -20,11 +20,10 @@ from perfkit.analysis.patterns.measures import Floats, dense, filled, spread
 from perfkit.analysis.patterns.pattern import (
     NS_PER_S,
     Known,
+    OneByOne,
     Seen,
-    judged,
     named,
     seconds,
-    worth,
 )
 from perfkit.analysis.watched import Watched
 from perfkit.model.finding import DOWN, UP
@@ -41,16 +40,14 @@ _STAYS = 0.6
 _STEADY = 0.35  # of the change: what either side may drift
 
 
-class LevelShifts:
+class LevelShifts(OneByOne):
     """The newest lasting change of level."""
 
     kind = "level_shift"
     looks = 1
     patience: int | None = None
 
-    def sights(
-        self, views: Views, metrics: Sequence[Watched], known: Sequence[Known], /
-    ) -> dict[int, Seen]:
+    def rows(self, views: Views, metrics: Sequence[Watched], /) -> list[int]:
         """Tried where the moving sums reach far, and further than mostly."""
         view = views.recent
         moving = np.flatnonzero((view.counts >= _LEAST_POINTS) & (view.ranges > 0))
@@ -59,12 +56,12 @@ class LevelShifts:
             values = np.array([filled(view.values[row]) for row in moving])
             moved = np.abs(_moves(values, _width(values.shape[1])))
             middle = view.quantile(0.5).tolist()
-            least = [worth(metrics[row], middle[row]) / 2 for row in moving.tolist()]
+            least = [metrics[row].least_change(middle[row]) / 2 for row in moving.tolist()]
             top = moved.max(axis=1)
             rows = moving[(top >= least) & (top >= _SPREADS * np.median(moved, axis=1))].tolist()
-        return judged(rows, lambda row: self._judge(views, row, metrics[row], known[row]))
+        return rows
 
-    def _judge(self, views: Views, row: int, metric: Watched, known: Known) -> Seen | None:
+    def judge(self, views: Views, row: int, metric: Watched, known: Known, /) -> Seen | None:
         """The steps of a cycle, of regimes and of warming up are those."""
         if known.any("cycle", "regime"):
             return None
@@ -114,7 +111,7 @@ class LevelShifts:
             evidence=evidence,
             telling=("after",),
             severity="low"
-            if worse and abs(after - before) >= 4 * worth(metric, before)
+            if worse and abs(after - before) >= 4 * metric.least_change(before)
             else "info",
             direction=UP if up else DOWN,
             value=after,
@@ -160,7 +157,7 @@ def _last_lasting(
         if min(len(before), len(after)) < max(2 * width, _LEAST_SIDE):
             continue
         old, new = float(np.median(before)), float(np.median(after))
-        if abs(new - old) < worth(metric, old):
+        if abs(new - old) < metric.least_change(old):
             continue
         local = float(np.mean(values[cut : cut + width]) - np.mean(values[cut - width : cut]))
         half = max(2, width // 3)

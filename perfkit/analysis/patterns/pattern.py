@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -81,15 +82,24 @@ class Pattern(Protocol):
         ...
 
 
-def judged(rows: Iterable[int], judge: Callable[[int], Seen | None]) -> dict[int, Seen]:
-    """What is seen in each of these rows."""
-    found = ((row, judge(row)) for row in rows)
-    return {row: seen for row, seen in found if seen is not None}
+class OneByOne(ABC):
+    """A pattern that is looked for in one metric after the other; see Pattern."""
 
+    def sights(
+        self, views: Views, metrics: Sequence[Watched], known: Sequence[Known], /
+    ) -> dict[int, Seen]:
+        """See Pattern."""
+        rows = self.rows(views, metrics)
+        found = ((row, self.judge(views, row, metrics[row], known[row])) for row in rows)
+        return {row: seen for row, seen in found if seen is not None}
 
-def worth(metric: Watched, level: float) -> float:
-    """The least change from this level that anybody would want to hear of."""
-    return max(metric.least, metric.least_share * abs(level))
+    @abstractmethod
+    def rows(self, views: Views, metrics: Sequence[Watched], /) -> list[int]:
+        """Where it could be, told cheaply of all metrics at once."""
+
+    @abstractmethod
+    def judge(self, views: Views, row: int, metric: Watched, known: Known, /) -> Seen | None:
+        """What the views show of it in one metric."""
 
 
 def named(metric: Watched) -> str:

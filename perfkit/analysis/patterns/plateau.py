@@ -17,11 +17,10 @@ from perfkit.analysis.patterns.measures import dense, runs
 from perfkit.analysis.patterns.pattern import (
     NS_PER_S,
     Known,
+    OneByOne,
     Seen,
-    judged,
     named,
     seconds,
-    worth,
 )
 from perfkit.analysis.watched import Watched
 from perfkit.model.finding import DOWN, UP
@@ -35,26 +34,24 @@ _CROWDED = 0.2
 _LEAST_STAYS = 2
 
 
-class Plateaus:
+class Plateaus(OneByOne):
     """Stays at the worst level that it has."""
 
     kind = "plateau"
     looks = 2
     patience: int | None = 3
 
-    def sights(
-        self, views: Views, metrics: Sequence[Watched], known: Sequence[Known], /
-    ) -> dict[int, Seen]:
+    def rows(self, views: Views, metrics: Sequence[Watched], /) -> list[int]:
         """Tried where many values lie in the band."""
         view = views.recent
         down = np.array([one.worse == DOWN for one in metrics], np.bool_)
         low, high = view.quantile(_LEAST_SHARE), view.quantile(1 - _LEAST_SHARE)
         past = np.where(down, low - view.quantile(0.0), view.quantile(1.0) - high)
         near = past <= _BAND * view.ranges
-        rows = np.flatnonzero((view.ranges > 0) & near).tolist()
-        return judged(rows, lambda row: self._judge(views, row, metrics[row], known[row]))
+        found: list[int] = np.flatnonzero((view.ranges > 0) & near).tolist()
+        return found
 
-    def _judge(self, views: Views, row: int, metric: Watched, known: Known) -> Seen | None:
+    def judge(self, views: Views, row: int, metric: Watched, known: Known, /) -> Seen | None:
         """Levels that are told in another way are not told again."""
         view = views.recent
         shift = known.seen.get("level_shift")
@@ -68,7 +65,7 @@ class Plateaus:
         sign = -1.0 if metric.worse == DOWN else 1.0
         values, first = sign * found[0], found[1]
         top, span = float(values.max()), float(values.max() - values.min())
-        if span < worth(metric, top):
+        if span < metric.least_change(top):
             return None
         at_top = values >= top - _BAND * span
         below = (values < top - _BAND * span) & (values >= top - _BELOW * span)

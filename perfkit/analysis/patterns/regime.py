@@ -18,11 +18,10 @@ from perfkit.analysis.patterns.measures import Floats
 from perfkit.analysis.patterns.pattern import (
     NS_PER_S,
     Known,
+    OneByOne,
     Seen,
-    judged,
     named,
     seconds,
-    worth,
 )
 from perfkit.analysis.watched import Watched
 
@@ -39,16 +38,14 @@ _EMPTY, _PARTS = 0.015, 16  # of the values in an interval, and of the range tha
 Groups = npt.NDArray[np.int64]
 
 
-class Regimes:
+class Regimes(OneByOne):
     """Two to four levels, each visited again."""
 
     kind = "regime"
     looks = 2
     patience: int | None = 3
 
-    def sights(
-        self, views: Views, metrics: Sequence[Watched], known: Sequence[Known], /
-    ) -> dict[int, Seen]:
+    def rows(self, views: Views, _metrics: Sequence[Watched], /) -> list[int]:
         """Tried where some wide interval amid the values is all but empty."""
         view = views.recent
         rows = []
@@ -59,16 +56,16 @@ class Regimes:
             amid = amid[: len(amid) - int(0.9 * _LEAST_SHARE * len(ordered))]
             if (amid[few:] - amid[:-few]).max() > view.ranges[row] / _PARTS:
                 rows.append(row)
-        return judged(rows, lambda row: self._judge(views, row, metrics[row], known[row]))
+        return rows
 
-    def _judge(self, views: Views, row: int, metric: Watched, known: Known) -> Seen | None:
+    def judge(self, views: Views, row: int, metric: Watched, known: Known, /) -> Seen | None:
         """What changes its level like a clock is a cycle and told as that."""
         if known.any("cycle"):
             return None
         view = views.recent
         places = np.flatnonzero(~np.isnan(view.values[row]))
         values = view.values[row][places]
-        least = worth(metric, float(np.mean(values)))
+        least = metric.least_change(float(np.mean(values)))
         for count in range(2, _MOST_LEVELS + 1):
             levels, groups = _grouped(values, count)
             if len(levels) < count or not _apart(values, levels, groups, least):

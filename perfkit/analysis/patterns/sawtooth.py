@@ -18,11 +18,10 @@ from perfkit.analysis.patterns.measures import Floats, dense
 from perfkit.analysis.patterns.pattern import (
     NS_PER_S,
     Known,
+    OneByOne,
     Seen,
-    judged,
     named,
     seconds,
-    worth,
 )
 from perfkit.analysis.watched import Watched
 
@@ -36,37 +35,36 @@ _IN_ORDER = 0.85
 _MOST = 0.7
 
 
-class Sawteeth:
+class Sawteeth(OneByOne):
     """Slow up, quickly down."""
 
     kind = "sawtooth"
     looks = 2
     patience: int | None = 3
 
-    def sights(
-        self, views: Views, metrics: Sequence[Watched], _known: Sequence[Known], /
-    ) -> dict[int, Seen]:
+    def rows(self, views: Views, _metrics: Sequence[Watched], /) -> list[int]:
         """Tried where enough falls are deep, and steps are small beside them."""
         view = views.recent
         if len(view) < _LEAST_POINTS:
-            return {}
+            return []
         span = (view.quantile(0.95) - view.quantile(0.05))[:, None]
         values = view.values
         steps = values[:, 2:] - values[:, :-2]
         falls, rises = (steps <= -_FALL * span).sum(axis=1), (steps >= _FALL * span).sum(axis=1)
         deep = (falls >= _LEAST_TEETH) & (rises <= falls / 2)
         small = (np.abs(np.diff(values, axis=1)) <= _SMALL * span).mean(axis=1) >= 0.5
-        rows = np.flatnonzero((deep & small) | (view.counts < len(view))).tolist()
-        return judged(rows, lambda row: self._judge(views, row, metrics[row]))
+        found: list[int] = np.flatnonzero((deep & small) | (view.counts < len(view))).tolist()
+        return found
 
-    def _judge(self, views: Views, row: int, metric: Watched) -> Seen | None:
+    def judge(self, views: Views, row: int, metric: Watched, _known: Known, /) -> Seen | None:
+        """See Pattern."""
         view = views.recent
         found = dense(view.values[row], _LEAST_POINTS)
         if found is None:
             return None
         values, first = found
         low, high = np.percentile(values, (5, 95)).tolist()
-        if high - low < worth(metric, low):
+        if high - low < metric.least_change(low):
             return None
         teeth, judged = _teeth(values, high - low)
         if len(teeth) < _LEAST_TEETH or len(teeth) < _MOST * judged:

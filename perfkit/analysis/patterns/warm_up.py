@@ -18,11 +18,10 @@ from perfkit.analysis.patterns.measures import Floats, dense, spread
 from perfkit.analysis.patterns.pattern import (
     NS_PER_S,
     Known,
+    OneByOne,
     Seen,
-    judged,
     named,
     seconds,
-    worth,
 )
 from perfkit.analysis.watched import Watched
 from perfkit.model.finding import DOWN, UP
@@ -34,27 +33,26 @@ _SHORTEST = 5
 _JUMP = 0.7  # of the way at most within two points
 
 
-class WarmUps:
+class WarmUps(OneByOne):
     """The way from the start to the steady state; once a session."""
 
     kind = "warm_up"
     looks = 2
     patience: int | None = None
 
-    def sights(
-        self, views: Views, metrics: Sequence[Watched], known: Sequence[Known], /
-    ) -> dict[int, Seen]:
+    def rows(self, views: Views, _metrics: Sequence[Watched], /) -> list[int]:
         """Tried where the start lies off what comes after."""
-        view = views.recent if views.recent.first <= views.begins else views.whole
+        view = _from_start(views)
         if len(view) < _LEAST_POINTS or views.whole.step > BIN:
-            return {}
-        rows = np.flatnonzero(view.ranges > 0).tolist()
-        return judged(rows, lambda row: self._judge(view, row, metrics[row], known[row]))
+            return []
+        found: list[int] = np.flatnonzero(view.ranges > 0).tolist()
+        return found
 
-    def _judge(self, view: View, row: int, metric: Watched, known: Known) -> Seen | None:
+    def judge(self, views: Views, row: int, metric: Watched, known: Known, /) -> Seen | None:
         """See Pattern."""
         if known.any("cycle", "regime"):
             return None
+        view = _from_start(views)
         found = dense(view.values[row], _LEAST_POINTS)
         if found is None or found[1] > _SHORTEST:
             return None
@@ -66,7 +64,7 @@ class WarmUps:
         begun = float(np.median(values[:3]))
         away = begun - level
         if abs(away) < max(
-            worth(metric, level), _SPREADS * spread(steady), _OVER_STEADY * (high - low)
+            metric.least_change(level), _SPREADS * spread(steady), _OVER_STEADY * (high - low)
         ):
             return None
         quarters = [float(np.median(part)) for part in np.array_split(steady, 4)]
@@ -97,6 +95,11 @@ class WarmUps:
             value=level,
             expected=begun,
         )
+
+
+def _from_start(views: Views) -> View:
+    """The finest view that still has the session's beginning."""
+    return views.recent if views.recent.first <= views.begins else views.whole
 
 
 def _running_median(values: Floats) -> Floats:
