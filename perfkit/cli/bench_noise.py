@@ -52,7 +52,7 @@ def bench_noise(
     from perfkit.cli.progress import Progress
     from perfkit.report import noise as report
     from perfkit.workflows import noise as workflow
-    from perfkit.workflows.record import parse_duration
+    from perfkit.workflows.durations import parse_duration
 
     if output == STANDARD_OUTPUT:
         raise UsageError("-o names a file for the floor; --json writes to standard output")

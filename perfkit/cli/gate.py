@@ -176,7 +176,7 @@ def gate(
             "give two of a kind"
         )
     else:
-        from perfkit.workflows.record import parse_duration
+        from perfkit.workflows.durations import parse_duration
 
         if floor is not None:
             raise UsageError("--floor is for sessions; base and head are commands")

@@ -134,7 +134,7 @@ def score(
 
 
 def _length(text: str | None) -> float | None:
-    from perfkit.workflows.record import parse_duration
+    from perfkit.workflows.durations import parse_duration
 
     return None if text is None else parse_duration(text, "--seconds") / 1e9
 

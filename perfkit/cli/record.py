@@ -92,6 +92,7 @@ def record(
     Lengths of time are numbers with a unit: ns, us, ms, s, m, h, d; without one they are seconds.
     """
     from perfkit.workflows import record as workflow
+    from perfkit.workflows.durations import parse_duration
 
     if bool(command) == (pid is not None):
         raise UsageError(
@@ -99,13 +100,13 @@ def record(
             "or a command (perfkit record -- CMD ARGS)"
         )
     interval_ns = workflow.parse_interval(interval)
-    duration_ns = None if duration is None else workflow.parse_duration(duration, "--duration")
+    duration_ns = None if duration is None else parse_duration(duration, "--duration")
     if duration_ns is not None and duration_ns < interval_ns:
         raise UsageError(
             "--duration is shorter than --interval: choose a longer duration or a shorter interval"
         )
     share = workflow.parse_budget(budget) if adaptive else None
-    keep_ns = None if keep is None else workflow.parse_duration(keep, "--keep")
+    keep_ns = None if keep is None else parse_duration(keep, "--keep")
     if keep_ns is not None and keep_ns < interval_ns:
         raise UsageError(
             "--keep is shorter than --interval: choose a longer time to keep or a shorter interval"

@@ -13,7 +13,7 @@ from perfkit.errors import UsageError
 from perfkit.model.block import Block
 from perfkit.model.finding import Finding
 from perfkit.model.forecast import Forecast
-from perfkit.workflows.record import parse_duration
+from perfkit.workflows.durations import parse_duration
 from perfkit.workflows.source import Recording
 
 Part = tuple[int | None, int | None]

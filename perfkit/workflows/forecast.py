@@ -12,10 +12,10 @@ from perfkit.errors import UsageError
 from perfkit.model.decision import Decision
 from perfkit.model.finding import Finding
 from perfkit.model.forecast import Forecast
+from perfkit.workflows.durations import parse_duration
 from perfkit.workflows.findings import standing, within
 from perfkit.workflows.follow import followed
 from perfkit.workflows.pipeline_settings import pipeline_settings
-from perfkit.workflows.record import parse_duration
 from perfkit.workflows.source import Recording, open_recording
 
 _STAGE = "forecast"

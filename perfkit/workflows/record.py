@@ -36,6 +36,7 @@ from perfkit.session.journal import create_journal, journal_path, remove_journal
 from perfkit.session.schema import SCHEMA_VERSION
 from perfkit.version import __version__
 from perfkit.workflows.beside import start_beside
+from perfkit.workflows.durations import parse_duration
 from perfkit.workflows.event_socket import (
     EventFolder,
     NoEvents,
@@ -49,48 +50,11 @@ from perfkit.workflows.session_id import uuid7
 MIN_INTERVAL_NS = 1_000_000
 MAX_INTERVAL_NS = 3600 * 1_000_000_000
 
-_UNITS_NS = {
-    "ns": 1,
-    "us": 10**3,
-    "ms": 10**6,
-    "s": 10**9,
-    "m": 60 * 10**9,
-    "min": 60 * 10**9,
-    "h": 3600 * 10**9,
-    "d": 86400 * 10**9,
-}
 _PR_SET_CHILD_SUBREAPER = 36
 _BEFORE_EXEC_BYTES = 1 << 20  # what a copy of us may still touch before it becomes CMD, amply
 _NAME_LENGTH = 40
 _MOST_ATTEMPTS = 1000
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-def parse_duration(text: str, what: str) -> int:
-    """Nanoseconds of `100ms`, `1.5s`, `2m`, …; a bare number is seconds.
-
-    what: the option's name, for the message. Raises UsageError.
-    """
-    stripped = text.strip().lower()
-    number = stripped.rstrip("abcdefghijklmnopqrstuvwxyzµ")
-    unit = stripped[len(number) :].replace("µ", "u") or "s"
-    try:
-        value = float(number)
-    except ValueError:
-        value = float("nan")
-    shown = f"{what} {printable(text)!r}"
-    if value != value:
-        raise UsageError(f"{shown} is not a length of time; write it like 100ms, 2s or 5m")
-    if unit not in _UNITS_NS:
-        raise UsageError(
-            f"{shown} has an unknown unit; choose from {', '.join(_UNITS_NS)}, or none for seconds"
-        )
-    length = value * _UNITS_NS[unit]
-    if not 0.5 < length < 2**63:
-        raise UsageError(
-            f"{shown} is out of range; choose a length of time above 0, like 100ms, 2s or 5m"
-        )
-    return round(length)
 
 
 def parse_interval(text: str) -> int:

@@ -15,8 +15,8 @@ from perfkit.analysis.forecast.registry import FORECASTERS
 from perfkit.analysis.forecast_scoring import Told, View, forecasts, score
 from perfkit.errors import UnusableInput, UsageError
 from perfkit.model.text import printable
+from perfkit.workflows.durations import parse_duration
 from perfkit.workflows.import_data import import_data
-from perfkit.workflows.record import parse_duration
 from perfkit.workflows.source import Recording, open_recording
 
 VIEWS_FILE = "views.csv"
