@@ -95,6 +95,23 @@ def processes() -> Iterator[Processes]:
         started.end()
 
 
+def wait_until_asleep(*pids: int) -> None:
+    """Until every process is asleep and has used no CPU time since it was last looked at.
+
+    What has just answered is still on its way back to waiting, and a busy machine may keep it there.
+    """
+    before: list[tuple[bytes, bytes]] = []
+    while True:
+        now = []
+        for pid in pids:
+            state = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0]
+            used_ns = Path(f"/proc/{pid}/schedstat").read_bytes().split()[0]
+            now.append((state, used_ns))
+        if now == before and all(state == b"S" for state, _ in now):
+            return
+        before = now
+
+
 class FakeClock:
     """A clock that moves only when told; a sleep moves it at once and is remembered."""
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import wait_until_asleep
 
 from perfkit.errors import TargetGone
 from perfkit.model.metric import NULL_INTEGER
@@ -355,10 +356,8 @@ def test_an_idle_process_is_not_parsed_again(
     target = processes.python(WORKER)
     sampler = sampler_of(target.pid)
     member = sampler.tree.members[target.pid]
-    settled = b""
-    while settled != member.stat_raw:  # it has said that it is ready, and goes to sleep just now
-        settled = member.stat_raw
-        read(sampler)
+    wait_until_asleep(target.pid)
+    read(sampler)
     parsed: list[bytes] = []
     parse: Callable[[Any, bytes], None] = type(member).parse_stat
     monkeypatch.setattr(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import wait_until_asleep
 from tree_truth import (
     Group,
     allowance_ns,
@@ -638,6 +639,7 @@ def test_the_most_active_members_keep_their_descriptors(processes: Any) -> None:
     assert [m.stat_fd >= 0 for m in scarce.members.values()] == [True, True, False, False, False]
     for _ in range(3):
         ask(target, "os.write(busy[1], b'x'); os.read(told[0], 1)")
+        wait_until_asleep(*scarce.members)
         rows: list[list[int | float]] = [[NULL_INTEGER] * 100, [NULL_INTEGER] * 100]
         scarce.read(rows[0])
         ample.read(rows[1])
