@@ -13,13 +13,18 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from perfkit.analysis.forecast.passage import PAST, Passage
 from perfkit.analysis.forecast.registry import Foresee
 from perfkit.analysis.forecast.stage import BLOCKS
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Past = tuple[Floats, Floats, Floats, float]
+"""What a forecaster is given: see `forecast.passage.foresee`."""
 
 WARNS_FROM = 0.5
-_PAST = 2.0
+NOTICES_FROM = float(np.nextafter(0.8, 1.0))
+_LEVELS = 40
 _LEAST_LEAD = 0.2
 _JOINED = 0.3
 _BINS = 10
@@ -54,13 +59,11 @@ class Told:
     high_s: float | None
 
 
-def forecasts(
-    view: View, foresee: Foresee, horizon_s: float, from_s: float, every_s: float
-) -> Iterator[Told]:
-    """Forecasts from `from_s` to the crossing, or to end minus horizon without one.
-
-    "Not enough data" counts as a probability of 0: nobody was warned.
-    """
+def pasts(
+    view: View, horizon_s: float, from_s: float, every_s: float
+) -> Iterator[tuple[float, Past | None]]:
+    """(t_s, what a forecaster sees then) from `from_s` to the crossing, or to end minus horizon
+    without one; None before the first value."""
     sign = -1.0 if view.falling else 1.0
     values, level = sign * view.values, sign * view.capacity
     until_s = view.end_s - horizon_s if view.t_cross_s is None else view.t_cross_s
@@ -69,24 +72,95 @@ def forecasts(
         t_s = from_s + step * every_s
         if t_s >= until_s:
             return
-        first = int(np.searchsorted(view.t_s, t_s - _PAST * horizon_s))
-        last = int(np.searchsorted(view.t_s, t_s, side="right"))
-        passage = None
-        if last > first:
-            edges = np.flatnonzero(np.diff(numbers[first:last], prepend=-1))
-            highs = np.maximum.reduceat(values[first:last], edges)
-            lows = np.minimum.reduceat(values[first:last], edges)
-            passage = foresee(numbers[first:last][edges] / BLOCKS, highs, lows, level)
-        if passage is None:
-            yield Told(view.name, t_s, 0.0, None, None, None)
+        yield t_s, _past(view.t_s, values, numbers, level, t_s, horizon_s)
+
+
+def _past(
+    t_s: Floats, values: Floats, numbers: Ints, level: float, now_s: float, horizon_s: float
+) -> Past | None:
+    first = int(np.searchsorted(t_s, now_s - PAST * horizon_s))
+    last = int(np.searchsorted(t_s, now_s, side="right"))
+    if last <= first:
+        return None
+    edges = np.flatnonzero(np.diff(numbers[first:last], prepend=-1))
+    highs = np.maximum.reduceat(values[first:last], edges)
+    lows = np.minimum.reduceat(values[first:last], edges)
+    return numbers[first:last][edges] / BLOCKS, highs, lows, level
+
+
+def forecasts(
+    view: View, foresee: Foresee, horizon_s: float, from_s: float, every_s: float
+) -> Iterator[Told]:
+    """What a forecaster says of each of `pasts`.
+
+    "Not enough data" counts as a probability of 0: nobody was warned.
+    """
+    for t_s, past in pasts(view, horizon_s, from_s, every_s):
+        yield told_at(view, t_s, None if past is None else foresee(*past), horizon_s)
+
+
+def told_at(view: View, t_s: float, passage: Passage | None, horizon_s: float) -> Told:
+    """A passage in seconds."""
+    if passage is None:
+        return Told(view.name, t_s, 0.0, None, None, None)
+    times = (passage.median, passage.low, passage.high)
+    median_s, low_s, high_s = (None if time is None else time * horizon_s for time in times)
+    return Told(view.name, t_s, passage.probability, median_s, low_s, high_s)
+
+
+@dataclass(frozen=True)
+class Warned:
+    """Of warnings at a level: recall, precision and false_per_negative as in `score`; leads_s: of
+    each crossing that was warned of in time."""
+
+    recall: float | None
+    precision: float | None
+    false_per_negative: float | None
+    leads_s: tuple[float, ...]
+
+
+def warned(
+    views: Sequence[View], told: Sequence[Sequence[Told]], horizon_s: float, level: float
+) -> Warned:
+    """How well warnings did, a warning being two forecasts in a row of at least that level."""
+    leads: list[float] = []
+    episodes = right = wrong = crossings = 0
+    for view, its in zip(views, told, strict=True):
+        starts, stood = _episodes(its, horizon_s, level)
+        episodes += len(starts)
+        cross_s = view.t_cross_s
+        if cross_s is None:
+            wrong += len(starts)
             continue
-        times = (passage.median, passage.low, passage.high)
-        yield Told(
-            view.name,
-            t_s,
-            passage.probability,
-            *(None if time is None else time * horizon_s for time in times),
-        )
+        crossings += 1
+        right += sum(cross_s - start <= 2 * horizon_s for start in starts)
+        in_time = [t for t in stood if _LEAST_LEAD * horizon_s <= cross_s - t <= horizon_s]
+        leads += [cross_s - in_time[0]] if in_time else []
+    negatives = len(views) - crossings
+    return Warned(
+        len(leads) / crossings if crossings else None,
+        right / episodes if episodes else None,
+        wrong / negatives if negatives else None,
+        tuple(leads),
+    )
+
+
+def precision_at_recall(
+    views: Sequence[View], told: Sequence[Sequence[Told]], horizon_s: float, recall: float
+) -> float | None:
+    """The best precision of warnings at a level that recalls at least so much."""
+    chances = np.array([one.probability for its in told for one in its])
+    chances = chances[chances > 0.001]
+    if not len(chances):
+        return None
+    levels = np.unique(np.quantile(chances, np.linspace(0.0, 1.0, _LEVELS), method="lower"))
+    found = [warned(views, told, horizon_s, float(level)) for level in levels]
+    fit = [
+        one.precision
+        for one in found
+        if one.precision is not None and one.recall is not None and one.recall >= recall
+    ]
+    return max(fit, default=None)
 
 
 def score(
@@ -99,57 +173,51 @@ def score(
     without crossing. brier_skill: against the base rate. ece: expected calibration error over ten
     bins. lead_s_median: from the first such warning to the crossing. interval_coverage: 80 %
     intervals that hold the truth, of forecasts of .5 and more in crossing views. tte_error_90:
-    median relative error of the time left at 90 % of life (1 where no time was told). None where
-    there is nothing to tell it by.
+    median relative error of the time left at 90 % of life (1 where no time was told).
+    notice_precision, notice_recall: of warnings above .8. None where there is nothing to tell it by.
     """
-    leads, hits, episodes, true_episodes, false_episodes = [], 0, 0, 0, 0
     errors, covered, outcomes, chances = [], [], [], []
-    crossing = [view for view in views if view.t_cross_s is not None]
     for view, its in zip(views, told, strict=True):
         cross_s = view.t_cross_s
-        starts, warned = _episodes(its, horizon_s)
-        episodes += len(starts)
         for one in its:
             chances.append(one.probability)
             outcomes.append(cross_s is not None and cross_s - one.t_s <= horizon_s)
             if cross_s is not None and one.probability >= WARNS_FROM and one.low_s is not None:
                 high_s = np.inf if one.high_s is None else one.high_s
                 covered.append(one.low_s <= cross_s - one.t_s <= high_s)
-        if cross_s is None:
-            false_episodes += len(starts)
-            continue
-        true_episodes += sum(cross_s - start <= 2 * horizon_s for start in starts)
-        in_time = [t for t in warned if _LEAST_LEAD * horizon_s <= cross_s - t <= horizon_s]
-        hits += bool(in_time)
-        leads += [cross_s - in_time[0]] if in_time else []
-        late = [one for one in its if one.t_s <= 0.9 * cross_s]
-        if late:
+        late = [one for one in its if cross_s is not None and one.t_s <= 0.9 * cross_s]
+        if late and cross_s is not None:
             median_s, left_s = late[-1].median_s, cross_s - late[-1].t_s
             errors.append(1.0 if median_s is None else min(abs(median_s - left_s) / left_s, 1e3))
     happened, said = np.array(outcomes, np.float64), np.array(chances)
     base = happened.mean() if len(happened) else 0.0
     spread = float(((happened - base) ** 2).mean()) if len(happened) else 0.0
-    negatives = len(views) - len(crossing)
+    watch = warned(views, told, horizon_s, WARNS_FROM)
+    notice = warned(views, told, horizon_s, NOTICES_FROM)
     return {
-        "recall": hits / len(crossing) if crossing else None,
-        "precision": true_episodes / episodes if episodes else None,
-        "false_per_negative": false_episodes / negatives if negatives else None,
+        "recall": watch.recall,
+        "precision": watch.precision,
+        "false_per_negative": watch.false_per_negative,
         "brier_skill": (
             1.0 - float(((happened - said) ** 2).mean()) / spread if spread > 0 else None
         ),
         "ece": _calibration_error(said, happened) if len(said) else None,
-        "lead_s_median": float(np.median(leads)) if leads else None,
+        "lead_s_median": float(np.median(watch.leads_s)) if watch.leads_s else None,
         "interval_coverage": float(np.mean(covered)) if covered else None,
         "tte_error_90": float(np.median(errors)) if errors else None,
+        "notice_precision": notice.precision,
+        "notice_recall": notice.recall,
     }
 
 
-def _episodes(its: Sequence[Told], horizon_s: float) -> tuple[list[float], list[float]]:
+def _episodes(
+    its: Sequence[Told], horizon_s: float, level: float
+) -> tuple[list[float], list[float]]:
     """(starts of the episodes, times at which a warning stood): a warning needs two in a row."""
     warned = [
         one.t_s
         for before, one in pairwise(its)
-        if min(before.probability, one.probability) >= WARNS_FROM
+        if min(before.probability, one.probability) >= level
     ]
     starts = [
         t

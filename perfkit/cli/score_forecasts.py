@@ -23,6 +23,10 @@ def score_forecasts(
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write every single forecast, as CSV.")
     ] = None,
+    forecaster: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="This one alone, beside predict_linear."),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
 ) -> None:
     """Score every forecaster on labelled runs: yours, or those of `perfkit lab run-all`.
@@ -37,7 +41,7 @@ def score_forecasts(
     from perfkit.workflows.score_forecasts import OUT_COLUMNS, VIEWS_FILE, out_rows
     from perfkit.workflows.score_forecasts import score_forecasts as scored
 
-    scores = scored(folder, horizon, from_, every)
+    scores = scored(folder, horizon, from_, every, forecaster)
     if out is not None:
         text = render(OUT_COLUMNS, out_rows(scores), RowFormat.CSV, page_for(out))
         deliver(text, out, [folder / VIEWS_FILE])

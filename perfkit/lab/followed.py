@@ -59,14 +59,15 @@ class Followed:
         hold_s: float = 0.0,
         limit: str = "",
         whole: bool = False,
+        alone: bool = False,
     ) -> list[Watch]:
         """The capacity to be forecast and, where the run reaches it, one that it never meets.
 
         limit: what enforces the capacity, nothing beyond which is ever met; whole: a number of
-        things.
+        things; alone: nobody knows how far beyond the capacity the run gets.
         """
         watches = [Watch(self.rig, metric, capacity, hold_s=hold_s, limit=limit)]
-        if self.shape in REACHES:
+        if self.shape in REACHES and not alone:
             top = 1.0 if limit else highest(self._course.level)
             beyond = capacity * top * self._beyond
             beyond = float(round(beyond)) if whole else beyond

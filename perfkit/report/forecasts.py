@@ -62,25 +62,28 @@ def lines(forecasts: Sequence[Forecast]) -> list[tuple[str, str]]:
     """(label, words) of every forecast, the most pressing first, then of what cannot be said."""
     said = [one for one in ordered(forecasts) if one.state in _SAID]
     found = [(label(one), f"{one.kind.replace('_', ' ')}: {sentence(one)}") for one in said]
-    for reason, kinds in _unsaid(forecasts, {one.kind for one in said}).items():
-        found.append(("unknown", f"{', '.join(kinds)}: {reason}"))
+    unsaid = _unsaid(forecasts, {one.kind for one in said})
+    if unsaid:
+        found.append(("unknown", unsaid))
     return found
 
 
-def _unsaid(forecasts: Sequence[Forecast], said: Collection[str]) -> dict[str, list[str]]:
-    """Why nothing can be said, to the kinds of which that is so; `said`: those it was said of."""
-    found: dict[str, list[str]] = {}
+def _unsaid(forecasts: Sequence[Forecast], said: Collection[str]) -> str:
+    """Of what nothing can be said and why, each kind once; `said`: the kinds it was said of."""
+    reasons: dict[str, str] = {}
     for one in ordered(forecasts):
-        if one.state in _SAID or one.kind in said:
-            continue
-        reason = printable(one.reason) or "cannot be said"
-        if one.state == TOO_LITTLE:
-            reason = f"not enough data{_because(one)}"
-        kinds = found.setdefault(reason, [])
-        name = one.kind.replace("_", " ")
-        if name not in kinds:
-            kinds.append(name)
-    return found
+        if one.state not in _SAID and one.kind not in said:
+            words = printable(one.reason) or "cannot be said"
+            reasons.setdefault(
+                one.kind, f"not enough data{_because(one)}" if one.state == TOO_LITTLE else words
+            )
+    kinds: dict[str, list[str]] = {}
+    for kind, reason in reasons.items():
+        short = reason.startswith("not enough data")
+        # how much was seen differs by column; the first tells enough
+        same = next((known for known in kinds if short and known.startswith("not enough")), reason)
+        kinds.setdefault(same, []).append(kind.replace("_", " "))
+    return "; ".join(f"{', '.join(some)}: {reason}" for reason, some in kinds.items())
 
 
 def ordered(forecasts: Sequence[Forecast]) -> list[Forecast]:

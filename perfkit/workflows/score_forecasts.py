@@ -11,8 +11,16 @@ from pathlib import Path
 
 import numpy as np
 
+from perfkit.analysis.forecast.fitting import by_other_kinds, seen
+from perfkit.analysis.forecast.fitting import told as told_by
 from perfkit.analysis.forecast.registry import FORECASTERS
-from perfkit.analysis.forecast_scoring import Told, View, forecasts, score
+from perfkit.analysis.forecast_scoring import (
+    Told,
+    View,
+    forecasts,
+    precision_at_recall,
+    score,
+)
 from perfkit.errors import UnusableInput, UsageError
 from perfkit.model.text import printable
 from perfkit.workflows.durations import parse_duration
@@ -20,6 +28,8 @@ from perfkit.workflows.import_data import import_data
 from perfkit.workflows.source import Recording, open_recording
 
 VIEWS_FILE = "views.csv"
+COMPARED = "predict_linear"
+OTHER_KINDS = "default, other kinds"
 NEEDED = ("view", "file", "metric", "capacity", "crosses", "t_cross_s", "end_s")
 OUT_COLUMNS = ("forecaster", "view", "t_s", "probability", "median_s", "low_s", "high_s")
 
@@ -43,10 +53,13 @@ def score_forecasts(
     horizon: str = "10s",
     from_: str = "10s",
     every: str = "1s",
+    forecaster: str | None = None,
 ) -> Scores:
     """Score all forecasters on the views that the folder's views.csv names.
 
-    Raises UnusableInput where that file or one that it names cannot be used, UsageError for a
+    forecaster: this one alone, beside predict_linear, which all are compared with. Where views.csv
+    has a column `kind`, `default, other kinds` is the default with every kind of program judged by
+    a calibration fitted on all others. Raises UnusableInput where that file or one that it names cannot be used, UsageError for a
     length of time that is none.
     """
     horizon_s, from_s, every_s = (
@@ -55,18 +68,37 @@ def score_forecasts(
     )
     if min(horizon_s, every_s) <= 0:
         raise UsageError("--horizon and --every have to be longer than 0")
-    views = _views(folder)
-    told: dict[str, list[Told]] = {}
-    figures = {}
-    for name, spec in FORECASTERS.items():
-        its = [list(forecasts(view, spec.foresee, horizon_s, from_s, every_s)) for view in views]
-        figures[name] = score(views, its, horizon_s)
-        told[name] = [one for some in its for one in some]
+    if forecaster is not None and forecaster not in FORECASTERS:
+        raise UsageError(
+            f"no forecaster is called {printable(forecaster)}: there are {', '.join(FORECASTERS)}"
+        )
+    views, kinds = labelled_views(folder)
+    said = {
+        name: [list(forecasts(view, spec.foresee, horizon_s, from_s, every_s)) for view in views]
+        for name, spec in FORECASTERS.items()
+        if forecaster in (None, name) or name == COMPARED
+    }
+    if len(set(kinds)) > 1 and forecaster in (None, "default"):
+        some = [seen(view, horizon_s, from_s, every_s) for view in views]
+        fitted = by_other_kinds(some, kinds)
+        said[OTHER_KINDS] = [
+            told_by(one, fitted[kind], horizon_s) for one, kind in zip(some, kinds, strict=True)
+        ]
+    recall = score(views, said[COMPARED], horizon_s)["recall"]
+    figures = {
+        name: {
+            **score(views, its, horizon_s),
+            "precision_at_equal_recall": precision_at_recall(views, its, horizon_s, recall or 0.0),
+        }
+        for name, its in said.items()
+    }
+    told = {name: [one for some in its for one in some] for name, its in said.items()}
     positives = sum(view.t_cross_s is not None for view in views)
     return Scores(len(views), positives, horizon_s, figures, told)
 
 
-def _views(folder: Path) -> list[View]:
+def labelled_views(folder: Path) -> tuple[list[View], list[str]]:
+    """The views, and of what kind of program each is, where that is told."""
     path = folder / VIEWS_FILE
     try:
         with path.open(encoding="utf-8", newline="") as file:
@@ -92,7 +124,8 @@ def _views(folder: Path) -> list[View]:
             recording = _opened(folder / name, some, Path(scratch) / f"{number}.parquet")
             for row in some:
                 found[row["view"]] = _view(recording, row, path)
-    return [found[row["view"]] for row in rows]
+    kinds = [row.get("kind") or "" for row in rows]
+    return [found[row["view"]] for row in rows], kinds
 
 
 def _opened(path: Path, rows: Sequence[Mapping[str, str]], scratch: Path) -> Recording:

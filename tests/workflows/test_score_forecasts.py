@@ -36,12 +36,38 @@ def test_every_forecaster_is_scored(folder: Path, capfd: pytest.CaptureFixture[s
     assert set(found[0]) == {
         "forecaster", "recall", "precision", "false_per_negative", "brier_skill", "ece",
         "lead_s_median", "interval_coverage", "tte_error_90",
+        "notice_precision", "notice_recall", "precision_at_equal_recall",
     }  # fmt: skip
     with out.open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert {row["forecaster"] for row in rows} == set(FORECASTERS)
     assert {row["view"] for row in rows} == {"one", "two"}
     assert all(0 <= float(row["probability"]) <= 1 for row in rows)
+
+
+def test_one_forecaster_is_scored_beside_the_one_it_is_compared_with(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """--forecaster; a name that is none is a sentence."""
+    words = ["score-forecasts", str(folder), "--json", "--forecaster"]
+    assert run([*words, "theil_sen"]) == EXIT_OK
+    found = json.loads(capfd.readouterr().out)
+    assert {one["forecaster"] for one in found} == {"predict_linear", "theil_sen"}
+    assert run([*words, "oracle"]) != EXIT_OK
+    assert "no forecaster is called oracle" in capfd.readouterr().err
+
+
+def test_kinds_are_judged_by_what_was_fitted_on_others(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A row of its own where views.csv tells kinds."""
+    (folder / "views.csv").write_text(
+        HEAD.strip() + ",kind\none,leak.csv,load_bytes,150,1,50,60,leak\n"
+        "two,leak.csv,load_bytes,500,0,,60,calm\nthree,leak.csv,load_bytes,140,1,40,60,fill\n"
+    )
+    assert run(["score-forecasts", str(folder), "--json", "--forecaster", "default"]) == EXIT_OK
+    found = json.loads(capfd.readouterr().out)
+    assert found[-1]["forecaster"] == "default, other kinds"
 
 
 @pytest.mark.parametrize(

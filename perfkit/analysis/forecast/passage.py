@@ -1,38 +1,39 @@
 """First passage: how likely a course meets its capacity within a time, and when.
 
-A bank of straight lines over windows of a quarter of the horizon up to twice it, each with the
-uncertainty of its slope and the walk of what it does not explain, gives a distribution of the first
-time at the capacity in closed form (a Gaussian walk with drift: Cox and Miller, *The Theory of
-Stochastic Processes*, 5.7); the bank's mean is the forecast. The leak gate then asks whether the
-growth is one that lasts: the Mann-Kendall test (Mann 1945) on block minima, and whether growth has
-slowed. Every window is in units of the horizon, so nothing here knows a second.
+Greatest values of tenths of the horizon go through a bank of local linear trends (`bank`), which
+gives the chance of having met the level by each time. Growth also ends of itself now and then: a
+crossing that far off is discounted by exp(-ends x time), as a constant hazard has it (Cox and
+Oakes, *Analysis of Survival Data*, 2). The leak gate (`gate`) lets lasting growth through alone.
+The odds are calibrated by one factor. Every window is in horizons: nothing here knows a second.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from perfkit.analysis.forecast.bank import A_HORIZON, AHEAD, STEPS, rises
+from perfkit.analysis.forecast.calibration import CHOSEN, Calibration
+from perfkit.analysis.forecast.gate import lasts
 
-WINDOWS = (0.25, 0.5, 1.0, 2.0)
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
+
 LEAST_SEEN = 0.5
 """In units of the horizon: before so much has been seen there is no forecast."""
 
 LEAST_POINTS = 10
-FARTHEST = 10.0
-"""Times to the crossing are told up to so many horizons."""
+PAST = STEPS / A_HORIZON
+"""Horizons that a forecaster sees."""
 
-_STEPS = 400
-_TREND_Z = 1.645
-_LATE_SHARE = 0.4
-_STILL_SHARE = 0.5
-_DOUBT = 0.3
-_BENDS = 0.25
-"""Standard deviation of a slope to come, as a share of the present one: no growth goes on for ever as
-it went so far."""
+_DOUBT = 0.02
+"""What is left of the probability where the gate is shut."""
+
+_WITHIN = AHEAD <= 1.0 + 1e-9
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ class Passage:
     """When a capacity is met.
 
     probability: within the horizon, after the gate; surge_risk: before it. median, low, high: times
-    in units of the horizon, None beyond FARTHEST; low and high are the ends of the 80 % interval.
+    in units of the horizon, None beyond what is foreseen; low and high are the ends of the 80 %
+    interval.
     """
 
     probability: float
@@ -50,79 +52,111 @@ class Passage:
     high: float | None
 
 
-def foresee(t: Floats, highs: Floats, lows: Floats, distance_to: float) -> Passage | None:
-    """The passage of a rising series over a level.
+class Windows(NamedTuple):
+    """Many pasts: highs, lows float64[STEPS, n] of tenths of the horizon, a column each, its first
+    `seen` rows valid and the others 0, scaled to a size near 1; level float64[n]."""
 
-    t: times of blocks in units of the horizon, increasing, the last one now. highs, lows: greatest
-    and least of each block. distance_to: the level. None where too little has been seen.
+    highs: Floats
+    lows: Floats
+    seen: Ints
+    level: Floats
+
+
+class Passages(NamedTuple):
+    """As Passage, of many: float64[n], NaN for None."""
+
+    probability: Floats
+    surge_risk: Floats
+    median: Floats
+    low: Floats
+    high: Floats
+
+
+def windows(highs: Floats, lows: Floats, level: Floats, step: float) -> Windows:
+    """Of blocks of any length: greatest and least of tenths of the horizon, counted back from now.
+
+    highs, lows: float64[n, k], NaN before the first; step: horizons a block.
     """
-    if len(t) < LEAST_POINTS or t[-1] - t[0] < LEAST_SEEN * (1 - 1e-9):
-        return None
-    scale = max(float(np.abs(highs).max()), abs(distance_to), 1e-300)
-    highs, lows, level = highs / scale, lows / scale, distance_to / scale
-    ahead = np.geomspace(0.01, FARTHEST, _STEPS)
-    chances = [
-        _chances(t[chosen], highs[chosen], level, ahead)
-        for width in WINDOWS
-        if (chosen := t >= t[-1] - width).sum() >= 5 and t[-1] - t[0] >= 0.8 * width
-    ]
-    if not chances:
-        return None
-    met = np.maximum.accumulate(np.mean(chances, axis=0))
-    risk = float(np.interp(1.0, ahead, met))
-    lasting = 1.0 if grows_lastingly(t, lows) else _DOUBT
-    return Passage(
-        risk * lasting,
-        risk,
-        _when(ahead, met, 0.5),
-        _when(ahead, met, 0.1),
-        _when(ahead, met, 0.9),
+    tenth = np.floor(np.arange(highs.shape[1]) * step * A_HORIZON + 1e-9).astype(np.int64)
+    size = np.fmax(np.fmax.reduce(np.abs(highs), axis=1), np.abs(level))
+    size = np.maximum(np.fmax(size, np.fmax.reduce(np.abs(lows), axis=1)), 1e-300)
+    high, low = (np.full((STEPS, len(level)), np.nan) for _ in range(2))
+    for age in range(STEPS):
+        # a block that is longer than a tenth stands for all those that it covers
+        first = int(np.searchsorted(tenth, age))
+        if first >= len(tenth):
+            break
+        end = max(int(np.searchsorted(tenth, age, side="right")), first + 1)
+        for block in range(first, end):
+            column = highs.shape[1] - 1 - block
+            high[STEPS - 1 - age] = np.fmax(high[STEPS - 1 - age], highs[:, column])
+            low[STEPS - 1 - age] = np.fmin(low[STEPS - 1 - age], lows[:, column])
+    seen = np.isfinite(high).sum(axis=0)
+    moved = np.minimum(np.arange(STEPS)[:, None] + (STEPS - seen), STEPS - 1)
+    valid = np.arange(STEPS)[:, None] < seen
+    high, low = (
+        np.where(valid, np.take_along_axis(one, moved, 0), 0.0) / size for one in (high, low)
+    )
+    return Windows(high, low, seen.astype(np.int64), level / size)
+
+
+def foresee_all(past: Windows, calibration: Calibration = CHOSEN) -> Passages:
+    """The default forecaster, of many windows at once; what is said of one is its own alone."""
+    return judged(
+        rises(past.highs, past.seen, past.level), lasts(past.lows, past.seen), calibration
     )
 
 
-def _chances(t: Floats, values: Floats, level: float, ahead: Floats) -> Floats:
-    """Probability that the level is met within each time of `ahead`."""
-    from scipy.special import ndtr
-
-    since = t - t[-1]
-    middle = since.mean()
-    spread = float(((since - middle) ** 2).sum())
-    slope = float(((since - middle) * values).sum() / spread) if spread > 0 else 0.0
-    rest = values - values.mean() - slope * (since - middle)
-    noise = float((rest**2).sum()) / max(len(t) - 2, 1)
-    steps = np.diff(rest)
-    passed = np.diff(since)
-    walk = float((steps**2 / np.maximum(passed, 1e-9)).mean()) / 2 if len(steps) else 0.0
-    # of a walk the steps of what is left grow with time, of noise they do not
-    walk = walk if abs(float((rest[1:] * rest[:-1]).sum())) > 0.5 * float((rest**2).sum()) else 0.0
-    now = float(values.mean()) + slope * (0.0 - middle)
-    apart = level - max(now, float(values[-1]) - 3.0 * noise**0.5)
-    if apart <= 0:
-        return np.ones(len(ahead))
-    of_slope = noise / spread if spread > 0 else 0.0
-    bends = (_BENDS * slope) ** 2
-    deviation = np.sqrt(noise / len(t) + walk * ahead + (of_slope + bends) * ahead**2)
-    deviation = np.maximum(deviation, 1e-12)
-    chances: Floats = ndtr((slope * ahead - apart) / deviation)
-    return chances
+def judged(met: Floats, lasting: Bools, calibration: Calibration) -> Passages:
+    """What is made of the bank's chances and the gate's word."""
+    place = int(np.flatnonzero(_WITHIN)[-1])
+    certain = np.clip(discounted(met, calibration.ends), 0.0, 1.0)
+    odds = certain + calibration.odds * (1.0 - certain)
+    sure = np.where(lasting, 1.0, _DOUBT) * certain / np.maximum(odds, 1e-300)
+    median, low, high = (_when(met, share) for share in (0.5, 0.1, 0.9))
+    with np.errstate(invalid="ignore"):
+        low = median * np.maximum(low / median, 1e-3) ** calibration.spread
+        high = median * np.minimum(high / median, 1e3) ** calibration.spread
+    low = np.where(np.isnan(median), _when(met, 0.1), low)
+    return Passages(sure, met[place], median, low, high)
 
 
-def grows_lastingly(t: Floats, lows: Floats) -> bool:
-    """The leak gate: least values rise, late growth is a good part of all, and has not slowed."""
-    blocks = np.array_split(np.arange(len(t)), min(12, len(t)))
-    least = np.array([lows[block].min() for block in blocks])
-    if mann_kendall(least) < _TREND_Z:
-        return False
-    span = t[-1] - t[0]
-    whole = _slope(t, lows)
-    if whole <= 0 or _slope(t[t >= t[-1] - span / 3], lows[t >= t[-1] - span / 3]) < (
-        _LATE_SHARE * whole
-    ):
-        return False
-    middle = (t >= t[0] + span / 3) & (t < t[0] + 2 * span / 3)
-    late = t >= t[0] + 2 * span / 3
-    before, after = _slope(t[middle], lows[middle]), _slope(t[late], lows[late])
-    return after >= _STILL_SHARE * before
+def discounted(met: Floats, ends: float) -> Floats:
+    """Probability of a crossing within the horizon, if growth ends at a rate of `ends` a horizon."""
+    total = np.zeros(met.shape[1])
+    before = np.zeros(met.shape[1])
+    for time, now in zip(AHEAD[_WITHIN].tolist(), met[_WITHIN], strict=True):
+        total += (now - before) * np.exp(-ends * time)
+        before = now
+    return total
+
+
+def foresee(t: Floats, highs: Floats, lows: Floats, level: float) -> Passage | None:
+    """The passage of a rising series over a level.
+
+    t: times of blocks in units of the horizon, increasing, the last one now. highs, lows: greatest
+    and least of each block. None where too little has been seen.
+    """
+    past = single(t, highs, lows, level)
+    return None if past is None else passage_of(foresee_all(past), 0)
+
+
+def single(t: Floats, highs: Floats, lows: Floats, level: float) -> Windows | None:
+    """One window of blocks at any times; where there is none the one before stands."""
+    if len(t) < LEAST_POINTS or t[-1] - t[0] < LEAST_SEEN * (1 - 1e-9):
+        return None
+    step = max(float(np.diff(t).min()), PAST / 4000)
+    ages = np.arange(int(min((t[-1] - t[0]) / step + 1e-6, PAST / step)) + 1)[::-1]
+    place = np.searchsorted(t, t[-1] - ages * step + step / 2, side="right") - 1
+    place = np.maximum(place, 0)
+    return windows(highs[None, place], lows[None, place], np.array([level]), step)
+
+
+def passage_of(many: Passages, place: int) -> Passage:
+    """One of many."""
+    times = (many.median[place], many.low[place], many.high[place])
+    median, low, high = (None if np.isnan(time) else float(time) for time in times)
+    return Passage(float(many.probability[place]), float(many.surge_risk[place]), median, low, high)
 
 
 def mann_kendall(values: Floats) -> float:
@@ -139,15 +173,13 @@ def mann_kendall(values: Floats) -> float:
     return float((rises - np.sign(rises)) / (variance / 18.0) ** 0.5)
 
 
-def _slope(t: Floats, values: Floats) -> float:
-    if len(t) < 2:
-        return 0.0
-    since = t - t.mean()
-    spread = float((since**2).sum())
-    return float((since * values).sum() / spread) if spread > 0 else 0.0
-
-
-def _when(ahead: Floats, met: Floats, share: float) -> float | None:
-    if met[-1] < share:
-        return None
-    return float(np.interp(share, met, ahead))
+def _when(met: Floats, share: float) -> Floats:
+    """The time at which the chance gets to a share, NaN where it does not."""
+    place = (met < share).sum(axis=0)
+    column = np.arange(met.shape[1])
+    last = np.clip(place, 1, len(AHEAD) - 1)
+    before, after = met[last - 1, column], met[last, column]
+    way = np.clip((share - before) / np.maximum(after - before, 1e-12), 0.0, 1.0)
+    time = AHEAD[last - 1] + way * (AHEAD[last] - AHEAD[last - 1])
+    time = np.where(place == 0, AHEAD[0], time)
+    return np.where(place < len(AHEAD), time, np.nan)

@@ -6,22 +6,32 @@ The simple ones are there to be measured against: what is not better than them i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from perfkit.analysis.forecast.bank import rises
+from perfkit.analysis.forecast.calibration import Calibration
 from perfkit.analysis.forecast.passage import (
     LEAST_POINTS,
     LEAST_SEEN,
     Passage,
+    Passages,
+    Windows,
     foresee,
+    foresee_all,
+    judged,
     mann_kendall,
+    passage_of,
+    single,
+    windows,
 )
 
 Floats = npt.NDArray[np.float64]
 Foresee = Callable[[Floats, Floats, Floats, float], Passage | None]
 
+_AS_IT_IS = Calibration(ends=0.0, odds=1.0, spread=1.0)
 _BOOTSTRAPS = 60
 _LINEAR_WINDOW = 0.5
 _MOST_PAIRS = 60
@@ -29,12 +39,28 @@ _MOST_PAIRS = 60
 
 @dataclass(frozen=True)
 class ForecasterSpec:
-    """name; summary: what it does; source: where it comes from; foresee: see `passage.foresee`."""
+    """name; summary: what it does; source: where it comes from; foresee: see `passage.foresee`;
+    many: the same of many windows at once, where it can."""
 
     name: str
     summary: str
     source: str
     foresee: Foresee
+    many: Callable[[Windows], Passages] | None = None
+
+    def judge(
+        self, highs: Floats, lows: Floats, level: Floats, step: float
+    ) -> list[Passage | None]:
+        """Of blocks of `step` horizons, a row a past, NaN before its first block."""
+        if self.many is not None:
+            said = self.many(windows(highs, lows, level, step))
+            return [passage_of(said, place) for place in range(len(level))]
+        found: list[Passage | None] = []
+        for high, low, one in zip(highs, lows, level.tolist(), strict=True):
+            seen = np.isfinite(high)
+            t = np.flatnonzero(seen).astype(np.float64) * step
+            found.append(self.foresee(t, high[seen], low[seen], one))
+        return found
 
 
 def _enough(t: Floats) -> bool:
@@ -113,10 +139,16 @@ def robust(t: Floats, highs: Floats, lows: Floats, level: float) -> Passage | No
     return Passage(risk if rising else 0.0, risk, median, low, high)
 
 
-def ungated(t: Floats, highs: Floats, lows: Floats, level: float) -> Passage | None:
-    """The bank of linear trends without the leak gate."""
-    passage = foresee(t, highs, lows, level)
-    return None if passage is None else replace(passage, probability=passage.surge_risk)
+def state_space_all(past: Windows) -> Passages:
+    """The bank of local linear trends as it is: no gate, nothing fitted."""
+    met = rises(past.highs, past.seen, past.level)
+    return judged(met, np.ones(len(past.level), np.bool_), _AS_IT_IS)
+
+
+def state_space(t: Floats, highs: Floats, lows: Floats, level: float) -> Passage | None:
+    """See `state_space_all`."""
+    past = single(t, highs, lows, level)
+    return None if past is None else passage_of(state_space_all(past), 0)
 
 
 FORECASTERS: Mapping[str, ForecasterSpec] = {
@@ -124,12 +156,14 @@ FORECASTERS: Mapping[str, ForecasterSpec] = {
     for one in (
         ForecasterSpec(
             "default",
-            "bank of linear trends, first passage, leak gate",
-            "Cox and Miller, The Theory of Stochastic Processes, 5.7; Mann (1945)",
+            "bank of local linear trends, first passage, leak gate, calibrated",
+            "Harvey (1989), Raftery et al. (2010), Mann (1945)",
             foresee,
+            foresee_all,
         ),
         ForecasterSpec(
-            "ungated", "the same without the gate: the risk of a surge", "as default", ungated
+            "state_space", "the bank of local linear trends alone", "Harvey (1989)", state_space,
+            state_space_all,
         ),
         ForecasterSpec(
             "persistence", "as often as the past rose as far", "the usual baseline", persistence

@@ -1,20 +1,27 @@
 """The forecast stage: what will run out or degrade, told every tenth of the horizon.
 
-Values are kept as greatest and least of blocks of a fiftieth of the horizon, over two horizons, so
-memory is bounded and every window scales with the horizon. Time in which the machine slept, or
-nothing was recorded for long, is cut out: nothing grows meanwhile. A fall of the metric to less
-than half of what it was a block before begins it anew (a restart, a counter that was reset).
+The past of every capacity is kept by `history` in blocks of a fiftieth of the horizon, so memory is
+bounded and every window scales with the horizon. All moments of a block of periods are judged at
+once; findings are made only where something is said, so a quiet day costs little.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from perfkit.analysis.forecast.capacities import Capacity
-from perfkit.analysis.forecast.passage import LEAST_POINTS, LEAST_SEEN, foresee
+from perfkit.analysis.forecast.history import History, Moments
+from perfkit.analysis.forecast.passage import (
+    LEAST_POINTS,
+    LEAST_SEEN,
+    PAST,
+    Passage,
+)
+from perfkit.analysis.forecast.registry import FORECASTERS, ForecasterSpec
 from perfkit.model.block import Block
 from perfkit.model.finding import DOWN, UP, Finding
 from perfkit.model.forecast import (
@@ -33,29 +40,25 @@ from perfkit.model.forecast import (
 BLOCKS = 50
 """Blocks a horizon."""
 
-KEPT = 2 * BLOCKS
+KEPT = round(PAST * BLOCKS)
 EVERY = BLOCKS // 10
 """Forecasts are made anew after so many blocks."""
 
 _CLOSES_BELOW = 0.4
 _MOVED_SHARE = 0.25
-_LONG_GAP = 5
-"""Blocks without a value that count as one: longer and the time between is cut out."""
+_LONG_GAP = 15
+"""More blocks than that without a value and the time between is cut out."""
+
+Ints = npt.NDArray[np.int64]
 
 
 @dataclass
 class _Track:
-    """What is known of one capacity: blocks (number, greatest, least), and the last of all."""
+    """What is known of one capacity, and what was last said of it."""
 
     capacity: Capacity
-    numbers: list[int]
-    highs: list[float]
-    lows: list[float]
-    cut: int = 0
-    value: float | None = None
-    limit: float | None = None
-    seen_ns: int = 0
-    evidence: dict[str, float] | None = None
+    history: History
+    evidence: dict[str, float] = field(default_factory=dict)
     told: Finding | None = None
     median_s: float | None = None
     likely: int = 0
@@ -66,112 +69,136 @@ class ForecastStage:
 
     name = "forecast"
 
-    def __init__(self, capacities: Sequence[Capacity], length_ns: int, horizon_ns: int) -> None:
-        """capacities: what may run out. length_ns: of a period."""
+    def __init__(
+        self,
+        capacities: Sequence[Capacity],
+        length_ns: int,
+        horizon_ns: int,
+        forecaster: ForecasterSpec = FORECASTERS["default"],
+    ) -> None:
+        """capacities: what may run out. length_ns: of a period. forecaster: one of the registry."""
         self.inputs: frozenset[str] = frozenset().union(
             *(one.inputs | set(one.evidence) for one in capacities)
         )
         self._length_ns = length_ns
         self._horizon_ns = horizon_ns
+        self._forecaster = forecaster
         # a block is no shorter than a period
         self._block_ns = max(horizon_ns // BLOCKS, length_ns, 1)
-        self._tracks = [_Track(one, [], [], []) for one in capacities]
+        self._tracks = [
+            _Track(one, History(KEPT, _LONG_GAP, restarts=not one.falling)) for one in capacities
+        ]
         self._now_ns = 0
         self._made = 0
 
     @property
     def standing(self) -> tuple[Forecast, ...]:
         """The forecast of every capacity as it stands now, in their order."""
-        return tuple(self._forecast(track) for track in self._tracks)
+        known = [track.history.now() for track in self._tracks]
+        now_ns = np.array([self._now_ns])
+        passages = self._foreseen(known, now_ns)
+        return tuple(
+            self._forecast(track, its, 0, self._now_ns, passage, _ordered(track))
+            for track, its, (passage,) in zip(self._tracks, known, passages, strict=True)
+        )
 
     def add(self, periods: Block, _earlier: Sequence[Finding], /) -> list[Finding]:
         """See Stage."""
-        found: list[Finding] = []
         if not len(periods):
-            return found
+            return []
+        ends_ns = periods.t_ns + self._length_ns
+        made = np.maximum.accumulate(ends_ns // (EVERY * self._block_ns))
+        moments = np.flatnonzero(np.diff(made, prepend=self._made) > 0)
+        self._made = max(self._made, int(made[-1]))
+        numbers = periods.t_ns // self._block_ns
         series = [track.capacity.series(periods) for track in self._tracks]
-        told = [
-            {name: periods.floats(name) for name in track.capacity.evidence}
-            for track in self._tracks
+        known = [
+            track.history.take(one, numbers, ends_ns, moments)
+            for track, one in zip(self._tracks, series, strict=True)
         ]
-        for row, start_ns in enumerate(periods.t_ns.tolist()):
-            self._now_ns = start_ns + self._length_ns
-            number = start_ns // self._block_ns
-            for track, one, more in zip(self._tracks, series, told, strict=True):
-                if one.capacity_valid[row]:
-                    track.limit = float(one.capacity[row])
-                if one.valid[row]:
-                    self._take(track, number, float(one.values[row]))
-                if more:
-                    track.evidence = track.evidence or {}
-                    for name, values in more.items():
-                        if np.isfinite(values[row]):
-                            track.evidence[name] = float(values[row])
-            made = self._now_ns // (EVERY * self._block_ns)
-            if made > self._made:
-                self._made = made
-                for track in self._tracks:
-                    found += self._said(track)
+        passages = self._foreseen(known, ends_ns[moments])
+        found: list[Finding] = []
+        for track, its, some in zip(self._tracks, known, passages, strict=True):
+            found += self._said(track, its, some, periods, moments)
+            for name in track.capacity.evidence:
+                values = periods.floats(name)
+                finite = np.flatnonzero(np.isfinite(values))
+                if len(finite):
+                    track.evidence[name] = float(values[finite[-1]])
+        self._now_ns = int(ends_ns[-1])
         return sorted(found, key=lambda one: one.order)
 
     def finish(self, _earlier: Sequence[Finding], /) -> list[Finding]:
         """See Stage: what is foreseen when the session ends stays open."""
         return []
 
-    def _take(self, track: _Track, number: int, value: float) -> None:
-        track.value, track.seen_ns = value, self._now_ns
-        if track.numbers:
-            gap = number - track.cut - track.numbers[-1]
-            if gap > _LONG_GAP:
-                track.cut += gap - 1
-            if self._is_restart(track, value):
-                track.numbers, track.highs, track.lows = [], [], []
-        place = number - track.cut
-        if track.numbers and track.numbers[-1] == place:
-            track.highs[-1] = max(track.highs[-1], value)
-            track.lows[-1] = min(track.lows[-1], value)
-            return
-        track.numbers.append(place)
-        track.highs.append(value)
-        track.lows.append(value)
-        if len(track.numbers) > KEPT:
-            del track.numbers[0], track.highs[0], track.lows[0]
+    def _foreseen(self, known: Sequence[Moments], now_ns: Ints) -> list[list[Passage | None]]:
+        """The passage of every capacity at every moment; None where nothing can be said."""
+        least = max(LEAST_POINTS, int(np.ceil(LEAST_SEEN * self._horizon_ns / self._block_ns)) + 1)
+        step = self._block_ns / self._horizon_ns
+        places, highs, lows, levels = [], [], [], []
+        for track, its in zip(self._tracks, known, strict=True):
+            sign = -1.0 if track.capacity.falling else 1.0
+            able = (
+                (now_ns - its.seen_ns <= self._horizon_ns)
+                & (sign * its.value < sign * its.limit)
+                & (its.blocks >= least)
+            )
+            places.append(np.flatnonzero(able))
+            ends = (its.highs, its.lows) if sign > 0 else (-its.lows, -its.highs)
+            highs.append(ends[0][able])
+            lows.append(ends[1][able])
+            levels.append(sign * its.limit[able])
+        passages: list[list[Passage | None]] = [[None] * len(now_ns) for _ in known]
+        level = np.concatenate(levels) if levels else np.zeros(0)
+        if not len(level):
+            return passages
+        judged = self._forecaster.judge(np.concatenate(highs), np.concatenate(lows), level, step)
+        at = 0
+        for some, where in zip(passages, places, strict=True):
+            for place in where.tolist():
+                some[place] = judged[at]
+                at += 1
+        return passages
 
-    def _is_restart(self, track: _Track, value: float) -> bool:
-        """Whether a metric that rises to its capacity has fallen to less than a tenth at once."""
-        return not track.capacity.falling and 0 <= value < 0.1 * track.lows[-1]
-
-    def _forecast(self, track: _Track) -> Forecast:
+    def _forecast(
+        self,
+        track: _Track,
+        its: Moments,
+        place: int,
+        now_ns: int,
+        passage: Passage | None,
+        evidence: Mapping[str, float],
+    ) -> Forecast:
         capacity = track.capacity
         horizon_s = self._horizon_ns / 1e9
+        value, limit = (
+            None if np.isnan(one[place]) else float(one[place]) for one in (its.value, its.limit)
+        )
         base = Forecast(
             kind=capacity.kind,
             cause=capacity.cause,
             metric=capacity.metric,
             against=capacity.against,
             falling=capacity.falling,
-            at_ns=self._now_ns,
+            at_ns=now_ns,
             horizon_s=horizon_s,
             state=UNKNOWN,
-            value=track.value,
-            capacity=track.limit,
-            evidence=dict(track.evidence or {}),
+            value=value,
+            capacity=limit,
+            evidence=dict(evidence),
         )
-        if track.value is None:
+        if value is None:
             return replace(base, reason="no values")
-        if track.limit is None:
+        if limit is None:
             return replace(base, reason="capacity unknown")
-        if self._now_ns - track.seen_ns > self._horizon_ns:
+        if now_ns - int(its.seen_ns[place]) > self._horizon_ns:
             return replace(base, reason="no value for longer than the horizon")
         sign = -1.0 if capacity.falling else 1.0
-        if sign * track.value >= sign * track.limit:
+        if sign * value >= sign * limit:
             return replace(base, state=BEYOND)
-        t = np.array(track.numbers, np.float64) * (self._block_ns / self._horizon_ns)
-        ends = (track.highs, track.lows) if sign > 0 else (track.lows, track.highs)
-        highs, lows = (sign * np.array(end, np.float64) for end in ends)
-        passage = foresee(t, highs, lows, sign * track.limit)
         if passage is None:
-            seen_s = (t[-1] - t[0]) * horizon_s if len(t) else 0.0
+            seen_s = max(int(its.blocks[place]) - 1, 0) * self._block_ns / 1e9
             least_s = max(LEAST_SEEN * horizon_s, (LEAST_POINTS - 1) * self._block_ns / 1e9)
             return replace(
                 base, state=TOO_LITTLE, reason=f"{seen_s:.0f} s seen, {least_s:.0f} s needed"
@@ -197,14 +224,32 @@ class ForecastStage:
 
     # ── findings ──
 
-    def _said(self, track: _Track) -> Iterator[Finding]:
+    def _said(
+        self,
+        track: _Track,
+        its: Moments,
+        passages: Sequence[Passage | None],
+        periods: Block,
+        moments: Ints,
+    ) -> Iterator[Finding]:
         """A finding where a forecast opens (two in a row say so), changes or closes."""
-        one = self._forecast(track)
+        for place, row in enumerate(moments.tolist()):
+            passage = passages[place]
+            if track.told is None and (passage is None or passage.probability < WATCH_FROM):
+                track.likely = 0
+                continue
+            now_ns = int(periods.t_ns[row]) + self._length_ns
+            evidence = _evidence(track, periods, row)
+            yield from self._next(
+                track, self._forecast(track, its, place, now_ns, passage, evidence)
+            )
+
+    def _next(self, track: _Track, one: Forecast) -> Iterator[Finding]:
         track.likely = track.likely + 1 if one.level else 0
         told = track.told
         if told is None:
             if track.likely >= 2:
-                track.told, track.median_s = self._finding(one, self._now_ns), one.median_s
+                track.told, track.median_s = self._finding(one, one.at_ns), one.median_s
                 yield track.told
             return
         over = one.state != CROSSING and (one.probability or 0.0) < _CLOSES_BELOW
@@ -212,8 +257,8 @@ class ForecastStage:
             why = "its capacity is met" if one.state == BEYOND else "no crossing in sight any more"
             yield replace(
                 told,
-                known_at_ns=self._now_ns,
-                end_ns=self._now_ns,
+                known_at_ns=one.at_ns,
+                end_ns=one.at_ns,
                 value=one.value,
                 text=f"{told.text}; over: {one.reason or why}",
             )
@@ -236,9 +281,9 @@ class ForecastStage:
             kind=one.kind,
             cause=one.cause,
             metric=one.metric,
-            known_at_ns=self._now_ns,
+            known_at_ns=one.at_ns,
             onset_ns=onset_ns,
-            peak_ns=self._now_ns,
+            peak_ns=one.at_ns,
             end_ns=None,
             severity=severity,
             direction=DOWN if one.falling else UP,
@@ -257,3 +302,21 @@ def _moved(before_s: float | None, now_s: float | None) -> bool:
     if before_s is None or now_s is None:
         return before_s is not now_s
     return abs(now_s - before_s) > _MOVED_SHARE * before_s
+
+
+def _evidence(track: _Track, periods: Block, row: int) -> dict[str, float]:
+    """What was last known of each column by then."""
+    found = dict(track.evidence)
+    for name in track.capacity.evidence:
+        values = periods.floats(name)[: row + 1]
+        finite = np.flatnonzero(np.isfinite(values))
+        if len(finite):
+            found[name] = float(values[finite[-1]])
+    return {name: found[name] for name in track.capacity.evidence if name in found}
+
+
+def _ordered(track: _Track) -> dict[str, float]:
+    """In the order of the table, whatever came first."""
+    return {
+        name: track.evidence[name] for name in track.capacity.evidence if name in track.evidence
+    }

@@ -16,7 +16,7 @@ def main(words: Sequence[str] | None = None) -> None:
     """Run it."""
     followed = Followed.of("workers", words)
     rig = followed.rig
-    watches = followed.watches("queue_ms_p95", CAPACITY_MS, hold_s=1.0)[:1]
+    watches = followed.watches("queue_ms_p95", CAPACITY_MS, hold_s=1.0, alone=True)
     waits = Trailing(rig)
 
     def look() -> None:

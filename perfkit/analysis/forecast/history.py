@@ -1,0 +1,180 @@
+"""The past of one capacity, in bounded memory: greatest and least of blocks of time.
+
+Blocks lie on a grid. One without a value takes after the one before; a long time without any
+counts as one block (the machine slept, nothing was recorded: nothing grew meanwhile), and a fall
+to less than a tenth begins the past anew (a restart, a counter that was reset).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from perfkit.analysis.forecast.capacities import Series
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+_RESTARTS_BELOW = 0.1
+
+
+class Moments(NamedTuple):
+    """What was known at n moments: value, limit float64[n], NaN where there was none yet; seen_ns
+    int64[n], end of the period of that value; highs, lows float64[n, kept], NaN before the first
+    block of this past; blocks int64[n], how many of them."""
+
+    value: Floats
+    limit: Floats
+    seen_ns: Ints
+    highs: Floats
+    lows: Floats
+    blocks: Ints
+
+
+class History:
+    """Fed periods, it tells what was known at some of them."""
+
+    def __init__(self, kept: int, long_gap: int, *, restarts: bool) -> None:
+        """kept: blocks; long_gap: more without a value count as one; restarts: it may fall anew."""
+        self._kept, self._long_gap, self._restarts = kept, long_gap, restarts
+        self._highs = self._lows = np.zeros(0)
+        self._number = self._place = self._first = 0
+        self._value = self._limit = np.nan
+        self._seen_ns = 0
+
+    def take(self, series: Series, numbers: Ints, ends_ns: Ints, moments: Ints) -> Moments:
+        """Periods with the numbers of their blocks and their ends; moments: rows of them.
+
+        A block has at most one moment within it.
+        """
+        rows = np.flatnonzero(series.valid)
+        values = series.values[rows]
+        place, first = self._places(values, numbers[rows])
+        last = np.searchsorted(rows, moments, side="right") - 1
+        known = np.append(np.flatnonzero(series.capacity_valid), -1)[:-1]
+        told = np.searchsorted(known, moments, side="right") - 1
+        grid_high, grid_low, run_high, run_low = self._grid(values, place, rows, moments, last)
+        at = _ints_at(place, last, self._place)
+        since = _ints_at(first, last, self._first)
+        start = (int(place[-1]) if len(place) else self._place) + 1 - len(grid_high)
+        columns = at[:, None] - np.arange(self._kept - 1, -1, -1)
+        absent = (columns < since[:, None]) | (len(grid_high) == 0)
+        inside = np.clip(columns - start, 0, max(len(grid_high) - 1, 0))
+        highs, lows = (
+            np.where(absent, np.nan, one[inside] if len(one) else np.nan)
+            for one in (grid_high, grid_low)
+        )
+        if len(grid_high):
+            highs[:, -1], lows[:, -1] = run_high, run_low
+        found = Moments(
+            value=_floats_at(values, last, self._value),
+            limit=_floats_at(series.capacity[known], told, self._limit),
+            seen_ns=_ints_at(ends_ns[rows], last, self._seen_ns),
+            highs=highs,
+            lows=lows,
+            blocks=np.where(np.isfinite(highs[:, -1]), np.minimum(at - since + 1, self._kept), 0),
+        )
+        self._highs, self._lows = grid_high[-self._kept :], grid_low[-self._kept :]
+        if len(rows):
+            self._number, self._place = int(numbers[rows[-1]]), int(place[-1])
+            self._first = int(first[-1])
+            self._value, self._seen_ns = float(values[-1]), int(ends_ns[rows[-1]])
+        if len(known):
+            self._limit = float(series.capacity[known[-1]])
+        return found
+
+    def now(self) -> Moments:
+        """As it stands."""
+        highs, lows = (np.full((1, self._kept), np.nan) for _ in range(2))
+        count = min(self._place - self._first + 1, self._kept) if len(self._highs) else 0
+        if count:
+            highs[0, -count:], lows[0, -count:] = self._highs[-count:], self._lows[-count:]
+        return Moments(
+            np.array([self._value]),
+            np.array([self._limit]),
+            np.array([self._seen_ns]),
+            highs,
+            lows,
+            np.array([count]),
+        )
+
+    def _places(self, values: Floats, numbers: Ints) -> tuple[Ints, Ints]:
+        """(place of each value's block on the grid, first place of its past)."""
+        if not len(values):
+            return numbers, numbers
+        begun = len(self._highs) > 0
+        moved = np.diff(numbers, prepend=self._number if begun else numbers[0])
+        moved = np.where(moved > self._long_gap, 1, np.maximum(moved, 0))
+        fresh: list[int] = []
+        if self._restarts:
+            before = np.append(self._lows[-1] if begun else np.inf, values[:-1])
+            grid = np.cumsum(moved)
+            falls = np.flatnonzero((values >= 0) & (values < _RESTARTS_BELOW * before))
+            for row in falls.tolist():
+                if not row:
+                    fresh += [row] if begun else []
+                    continue
+                # the least so far of the block that the value before is in
+                start = int(np.searchsorted(grid, grid[row - 1]))
+                start = max(start, fresh[-1] if fresh else 0)
+                least = values[start:row].min()
+                if begun and not start and not moved[0] and fresh[:1] != [0]:
+                    least = min(least, self._lows[-1])
+                if values[row] < _RESTARTS_BELOW * least:
+                    fresh.append(row)
+        moved[fresh] = np.maximum(moved[fresh], 1)
+        place = self._place + np.cumsum(moved)
+        first = np.full(len(values), self._first if begun else self._place, np.int64)
+        for row in fresh:
+            first[row:] = place[row]
+        return place, first
+
+    def _grid(
+        self, values: Floats, place: Ints, rows: Ints, moments: Ints, last: Ints
+    ) -> tuple[Floats, Floats, Floats, Floats]:
+        """(greatest and least of every block; of the block of each moment, as far as it had come)."""
+        tail_high, tail_low = self._highs, self._lows
+        carried = (tail_high[-1], tail_low[-1]) if len(tail_high) else (np.nan, np.nan)
+        if not len(values):
+            runs = [np.full(len(moments), one) for one in carried]
+            return tail_high, tail_low, runs[0], runs[1]
+        part = np.searchsorted(moments, rows)
+        cuts = np.flatnonzero((np.diff(place, prepend=-1) != 0) | (np.diff(part, prepend=-1) != 0))
+        of = place[cuts]
+        found: list[Floats] = []
+        for best, tail in ((np.maximum, tail_high), (np.minimum, tail_low)):
+            run = best.reduceat(values, cuts)
+            if len(tail) and of[0] == self._place:
+                run[0] = best(run[0], tail[-1])
+            same = np.flatnonzero(of[1:] == of[:-1]) + 1
+            run[same] = best(run[same], run[same - 1])
+            ends = np.flatnonzero(np.diff(of, append=of[-1] + 1))
+            whole, blocks = run[ends], of[ends]
+            first = self._place + 1 if len(tail) else int(blocks[0])
+            if len(tail) and of[0] == self._place:
+                tail = np.append(tail[:-1], whole[0])
+            wanted = np.arange(first, int(blocks[-1]) + 1)
+            fill = np.searchsorted(blocks, wanted, side="right") - 1
+            held = tail[-1] if len(tail) else np.nan
+            grid = np.append(tail, np.where(fill >= 0, whole[np.maximum(fill, 0)], held))
+            which = np.searchsorted(cuts, np.maximum(last, 0), side="right") - 1
+            before = self._highs if best is np.maximum else self._lows
+            old = before[-1] if len(before) else np.nan
+            found += [grid, np.where(last >= 0, run[which], old)]
+        return found[0], found[2], found[1], found[3]
+
+
+def _floats_at(values: Floats, places: Ints, before: float) -> Floats:
+    """The value at each place, `before` where the place is -1."""
+    if not len(values):
+        return np.full(len(places), before)
+    return np.where(places >= 0, values[np.maximum(places, 0)], before)
+
+
+def _ints_at(values: Ints, places: Ints, before: int) -> Ints:
+    """The same of whole numbers."""
+    if not len(values):
+        return np.full(len(places), before, np.int64)
+    return np.where(places >= 0, values[np.maximum(places, 0)], before)
