@@ -60,13 +60,14 @@ class Told:
 
 
 def pasts(
-    view: View, horizon_s: float, from_s: float, every_s: float
+    view: View, horizon_s: float, from_s: float, every_s: float, *, to_end: bool = False
 ) -> Iterator[tuple[float, Past | None]]:
     """(t_s, what a forecaster sees then) from `from_s` to the crossing, or to end minus horizon
-    without one; None before the first value."""
+    without one, or to the end whatever comes; None before the first value."""
     sign = -1.0 if view.falling else 1.0
     values, level = sign * view.values, sign * view.capacity
     until_s = view.end_s - horizon_s if view.t_cross_s is None else view.t_cross_s
+    until_s = view.end_s if to_end else until_s
     numbers = np.floor(view.t_s / (horizon_s / BLOCKS)).astype(np.int64)
     for step in range(int(max(0.0, until_s - from_s) / every_s + 1e-9) + 1):
         t_s = from_s + step * every_s

@@ -24,9 +24,9 @@ class Program:
     """One program.
 
     name: what `perfkit lab` calls it. purpose: FAULT, CLEAN or FORECAST. kind: of fault, of load,
-    or the family of what is to be forecast; programs of one kind are not independent of each other.
-    summary: what it does, a few words. metrics: columns that show it. module: in `lab.programs`;
-    shape: the course it is asked to take, empty where it knows only one.
+    or how what is to be forecast ends. summary: what it does, a few words. metrics: columns that
+    show it. module: in `lab.programs`, which is the family of what is to be forecast; shape: the
+    course it is asked to take, empty where it knows only one.
     leaks: whether something grows without ever being given back (FORECAST).
     looks: whether it only looks as if it got to its capacity, and does not (FORECAST).
     neighbour: it needs a process outside the recorded tree. quota: it wants a control group of

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from perfkit.analysis.forecast.fitting import by_other_kinds, seen
+from perfkit.analysis.forecast.fitting import by_others, seen
 from perfkit.analysis.forecast.fitting import told as told_by
 from perfkit.analysis.forecast.registry import FORECASTERS
 from perfkit.analysis.forecast_scoring import (
@@ -29,7 +29,7 @@ from perfkit.workflows.source import Recording, open_recording
 
 VIEWS_FILE = "views.csv"
 COMPARED = "predict_linear"
-OTHER_KINDS = "default, other kinds"
+OTHERS = "default, fitted on others"
 NEEDED = ("view", "file", "metric", "capacity", "crosses", "t_cross_s", "end_s")
 OUT_COLUMNS = ("forecaster", "view", "t_s", "probability", "median_s", "low_s", "high_s")
 
@@ -58,9 +58,9 @@ def score_forecasts(
     """Score all forecasters on the views that the folder's views.csv names.
 
     forecaster: this one alone, beside predict_linear, which all are compared with. Where views.csv
-    has a column `kind`, `default, other kinds` is the default with every kind of program judged by
-    a calibration fitted on all others. Raises UnusableInput where that file or one that it names cannot be used, UsageError for a
-    length of time that is none.
+    has a column `family`, or `kind`, `default, fitted on others` is the default with every family
+    of programs judged by a calibration fitted on all the others. Raises UnusableInput where that
+    file or one that it names cannot be used, UsageError for a length of time that is none.
     """
     horizon_s, from_s, every_s = (
         parse_duration(text, option) / 1e9
@@ -72,17 +72,17 @@ def score_forecasts(
         raise UsageError(
             f"no forecaster is called {printable(forecaster)}: there are {', '.join(FORECASTERS)}"
         )
-    views, kinds = labelled_views(folder)
+    views, families = labelled_views(folder)
     said = {
         name: [list(forecasts(view, spec.foresee, horizon_s, from_s, every_s)) for view in views]
         for name, spec in FORECASTERS.items()
         if forecaster in (None, name) or name == COMPARED
     }
-    if len(set(kinds)) > 1 and forecaster in (None, "default"):
+    if len(set(families)) > 1 and forecaster in (None, "default"):
         some = [seen(view, horizon_s, from_s, every_s) for view in views]
-        fitted = by_other_kinds(some, kinds)
-        said[OTHER_KINDS] = [
-            told_by(one, fitted[kind], horizon_s) for one, kind in zip(some, kinds, strict=True)
+        fitted = by_others(some, families)
+        said[OTHERS] = [
+            told_by(one, fitted[its], horizon_s) for one, its in zip(some, families, strict=True)
         ]
     recall = score(views, said[COMPARED], horizon_s)["recall"]
     figures = {
@@ -98,7 +98,7 @@ def score_forecasts(
 
 
 def labelled_views(folder: Path) -> tuple[list[View], list[str]]:
-    """The views, and of what kind of program each is, where that is told."""
+    """The views, and of what family of programs each is (its kind else), where that is told."""
     path = folder / VIEWS_FILE
     try:
         with path.open(encoding="utf-8", newline="") as file:
@@ -124,8 +124,8 @@ def labelled_views(folder: Path) -> tuple[list[View], list[str]]:
             recording = _opened(folder / name, some, Path(scratch) / f"{number}.parquet")
             for row in some:
                 found[row["view"]] = _view(recording, row, path)
-    kinds = [row.get("kind") or "" for row in rows]
-    return [found[row["view"]] for row in rows], kinds
+    families = [row.get("family") or row.get("kind") or "" for row in rows]
+    return [found[row["view"]] for row in rows], families
 
 
 def _opened(path: Path, rows: Sequence[Mapping[str, str]], scratch: Path) -> Recording:

@@ -35,9 +35,10 @@ class Naive:
         self.number = number
         if self.highs and 0 <= value < 0.1 * self.lows[-1]:
             self.highs, self.lows, passed = [], [], 1
-        for _ in range(1, 1 if passed > LONG else passed):
-            self.highs.append(self.highs[-1])
-            self.lows.append(self.lows[-1])
+        high, low = (self.highs[-1], self.lows[-1]) if self.highs else (value, value)
+        for step in range(1, 1 if passed > LONG else passed):
+            self.highs.append(high * (1.0 - step / passed) + value * (step / passed))
+            self.lows.append(low * (1.0 - step / passed) + value * (step / passed))
         if passed:
             self.highs.append(value)
             self.lows.append(value)

@@ -57,17 +57,17 @@ def test_one_forecaster_is_scored_beside_the_one_it_is_compared_with(
     assert "no forecaster is called oracle" in capfd.readouterr().err
 
 
-def test_kinds_are_judged_by_what_was_fitted_on_others(
+def test_families_are_judged_by_what_was_fitted_on_others(
     folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """A row of its own where views.csv tells kinds."""
+    """A row of its own where views.csv tells families, or kinds."""
     (folder / "views.csv").write_text(
         HEAD.strip() + ",kind\none,leak.csv,load_bytes,150,1,50,60,leak\n"
         "two,leak.csv,load_bytes,500,0,,60,calm\nthree,leak.csv,load_bytes,140,1,40,60,fill\n"
     )
     assert run(["score-forecasts", str(folder), "--json", "--forecaster", "default"]) == EXIT_OK
     found = json.loads(capfd.readouterr().out)
-    assert found[-1]["forecaster"] == "default, other kinds"
+    assert found[-1]["forecaster"] == "default, fitted on others"
 
 
 @pytest.mark.parametrize(

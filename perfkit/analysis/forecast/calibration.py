@@ -1,7 +1,8 @@
-"""The calibration of the default forecaster: three plain numbers.
+"""The calibration of the default forecaster: plain numbers, fitted on recordings of the laboratory.
 
-Chosen by hand between watches and notices, where the Brier score on the laboratory's recordings is
-flat; `python benchmarks/fit_forecasts.py DIR` prints what a fit to a folder gives (docs/forecast.md).
+`python benchmarks/fit_forecasts.py DIR` prints what a folder gives, on all families of program and
+without each (docs/forecast.md). A logistic regression (Platt, *Advances in Large Margin
+Classifiers*, 1999), whose terms `passage.terms` names.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Calibration:
-    """ends: growth comes to an end of itself at this rate, so many times a horizon. odds: of the
-    probability are divided by this. spread: intervals of time are so many times as wide, in
+    """weights: of the terms. pace: times are multiplied by it, which is chosen by hand: the bank's
+    medians came late by so much. spread: intervals of time are so many times as wide, in
     logarithms."""
 
-    ends: float
-    odds: float
+    weights: tuple[float, ...]
+    pace: float
     spread: float
 
 
-CHOSEN = Calibration(ends=1.25, odds=0.4, spread=1.6)
+CHOSEN = Calibration(weights=(-3.724, 0.267, 2.026, 0.758, 0.971), pace=0.87, spread=1.5)

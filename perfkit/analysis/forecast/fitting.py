@@ -1,29 +1,27 @@
-"""Fitting the calibration of the default forecaster, and scoring it on kinds it was not fitted on.
+"""Fitting the calibration of the default forecaster, and scoring it on families of program that it
+was not fitted on.
 
-Three numbers from a small grid, by the Brier score; views that cross are weighed as a third of all,
-whatever their share in the recordings (a share of crossings is no property of a program:
-Saerens, Latinne and Decaestecker, *Neural Computation* 14, 2002).
+A logistic regression of the terms of `passage.terms` (scikit-learn, its own ridge of 1), then the
+spread of times that holds four of five crossings.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from perfkit.analysis.forecast.bank import AHEAD, rises
-from perfkit.analysis.forecast.calibration import Calibration
-from perfkit.analysis.forecast.gate import lasts
-from perfkit.analysis.forecast.passage import Windows, judged, passage_of, single
+from perfkit.analysis.forecast.bank import AHEAD
+from perfkit.analysis.forecast.calibration import CHOSEN, Calibration
+from perfkit.analysis.forecast.passage import Windows, calibrated, passage_of, seen_in, single
 from perfkit.analysis.forecast_scoring import Floats, Told, View, pasts, told_at
+from perfkit.model.forecast import WATCH_FROM
 
 Bools = npt.NDArray[np.bool_]
 
-_CROSSING_SHARE = 0.35
-_ENDS = np.arange(0.0, 3.01, 0.25)
-_ODDS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.7, 0.85, 1.0)
+_TERMS = len(CHOSEN.weights)
 _SPREADS = np.arange(1.0, 4.01, 0.1)
 _COVERS = 0.8
 
@@ -31,13 +29,13 @@ _COVERS = 0.8
 @dataclass(frozen=True)
 class Seen:
     """The forecasts of one view before any calibration. able: bool[n], whether enough was seen;
-    met, lasting: of those. left: float64[n] horizons to the crossing, infinite without one."""
+    met, terms: of those. left: float64[n] horizons to the crossing, infinite without one."""
 
     view: View
     t_s: Floats
     able: Bools
     met: Floats
-    lasting: Bools
+    terms: Floats
     left: Floats
 
 
@@ -48,66 +46,59 @@ def seen(view: View, horizon_s: float, from_s: float, every_s: float) -> Seen:
     able = [one for one in singles if one is not None]
     t_s = np.array([t for t, _ in told], np.float64)
     left = np.full(len(t_s), np.inf) if view.t_cross_s is None else view.t_cross_s - t_s
-    met, lasting = np.zeros((len(AHEAD), 0)), np.zeros(0, np.bool_)
+    met, terms = np.zeros((len(AHEAD), 0)), np.zeros((_TERMS, 0))
     if able:
-        joined = Windows(
-            np.concatenate([one.highs for one in able], axis=1),
-            np.concatenate([one.lows for one in able], axis=1),
-            np.concatenate([one.seen for one in able]),
-            np.concatenate([one.level for one in able]),
-        )
-        met, lasting = (
-            rises(joined.highs, joined.seen, joined.level),
-            lasts(joined.lows, joined.seen),
+        met, terms = seen_in(
+            Windows(
+                np.concatenate([one.highs for one in able], axis=1),
+                np.concatenate([one.lows for one in able], axis=1),
+                np.concatenate([one.seen for one in able]),
+                np.concatenate([one.level for one in able]),
+            )
         )
     return Seen(
-        view, t_s, np.array([one is not None for one in singles]), met, lasting, left / horizon_s
+        view, t_s, np.array([one is not None for one in singles]), met, terms, left / horizon_s
     )
 
 
 def fit(some: Sequence[Seen]) -> Calibration:
-    """The calibration of least Brier score, and the spread that holds four of five crossings."""
-    crossing = np.array([one.view.t_cross_s is not None for one in some])
-    share = float(np.clip(crossing.mean(), 1e-3, 1 - 1e-3)) if len(some) else 0.5
-    weights = np.where(crossing, _CROSSING_SHARE / share, (1 - _CROSSING_SHARE) / (1 - share))
+    """The calibration of these; the one in use where all or none of them cross."""
+    from sklearn.linear_model import LogisticRegression
+
     met = np.concatenate([one.met for one in some], axis=1)
-    lasting = np.concatenate([one.lasting for one in some])
+    terms = np.concatenate([one.terms for one in some], axis=1)
     left = np.concatenate([one.left[one.able] for one in some])
-    weight = np.concatenate(
-        [np.full(int(one.able.sum()), its) for one, its in zip(some, weights, strict=True)]
-    )
     happened = left <= 1.0
-
-    def loss(one: Calibration) -> float:
-        said = judged(met, lasting, one).probability
-        return float((weight * (said - happened) ** 2).sum())
-
-    best = min((Calibration(float(ends), odds, 1.0) for ends in _ENDS for odds in _ODDS), key=loss)
-    sure = judged(met, lasting, best)
-    counted = (sure.probability >= 0.5) & np.isfinite(left)
+    if happened.all() or not happened.any():
+        return CHOSEN
+    model = LogisticRegression(max_iter=1000).fit(terms[1:].T, happened)
+    weights = (float(model.intercept_[0]), *map(float, model.coef_[0]))
+    best = replace(CHOSEN, weights=tuple(round(one, 3) for one in weights))
+    sure = calibrated(met, terms, best)
+    counted = (sure.probability >= WATCH_FROM) & np.isfinite(left)
     shares = []
     for spread in _SPREADS.tolist():
-        its = judged(met, lasting, Calibration(best.ends, best.odds, spread))
+        its = calibrated(met, terms, replace(best, spread=spread))
         high = np.where(np.isnan(its.high), np.inf, its.high)
         holds = (its.low <= left) & (left <= high)
         shares.append(abs(float(holds[counted].mean() if counted.any() else _COVERS) - _COVERS))
-    return Calibration(best.ends, best.odds, round(float(_SPREADS[int(np.argmin(shares))]), 2))
+    return replace(best, spread=round(float(_SPREADS[int(np.argmin(shares))]), 2))
 
 
 def told(one: Seen, calibration: Calibration, horizon_s: float) -> list[Told]:
     """The forecasts of a view under a calibration."""
-    its = judged(one.met, one.lasting, calibration)
-    places: Iterator[int] = iter(range(len(one.lasting)))
+    its = calibrated(one.met, one.terms, calibration)
+    places: Iterator[int] = iter(range(one.met.shape[1]))
     return [
         told_at(one.view, t, passage_of(its, next(places)) if able else None, horizon_s)
         for t, able in zip(one.t_s.tolist(), one.able.tolist(), strict=True)
     ]
 
 
-def by_other_kinds(some: Sequence[Seen], kinds: Sequence[str]) -> Mapping[str, Calibration]:
-    """Of every kind the calibration that was fitted on all the others."""
+def by_others(some: Sequence[Seen], families: Sequence[str]) -> Mapping[str, Calibration]:
+    """Of every family the calibration that was fitted on all the others."""
     return {
-        kind: fit([one for one, its in zip(some, kinds, strict=True) if its != kind])
-        for kind in dict.fromkeys(kinds)
-        if len(set(kinds)) > 1
+        family: fit([one for one, its in zip(some, families, strict=True) if its != family])
+        for family in dict.fromkeys(families)
+        if len(set(families)) > 1
     }

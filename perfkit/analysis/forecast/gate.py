@@ -1,7 +1,7 @@
-"""The leak gate: whether growth is one that lasts.
+"""The leak gate: whether growth is one that lasts; and how long it has lasted.
 
-Three things have to hold: least values rise (Mann, *Econometrica* 13, 1945), the late slope is a
-good part of the whole one, and growth has not been slowing. Many windows at once, elementwise.
+Three things have to hold: least values rise (Mann, *Econometrica* 13, 1945), what comes late rises
+too and at a good part of the whole slope, and growth has not been slowing. Many windows at once, elementwise.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ TREND_Z = 1.645
 _GROUPS = 12
 _LATE_SHARE = 0.4
 _STILL_SHARE = 0.5
+_BEGUN_SHARE = 0.1
 
 
 def lasts(lows: Floats, seen: Ints) -> Bools:
@@ -33,7 +34,27 @@ def lasts(lows: Floats, seen: Ints) -> Bools:
         for first, end in ((thirds[0], seen), (thirds[1], thirds[2]), (thirds[2], thirds[3]))
     )
     rising: Bools = _trend(minima) > TREND_Z
-    return rising & (late >= _LATE_SHARE * whole) & (late >= _STILL_SHARE * middle)
+    found: Bools = (
+        rising
+        & (whole > 0)
+        & (late > 0)
+        & (late >= _LATE_SHARE * whole)
+        & (late >= _STILL_SHARE * middle)
+    )
+    return found
+
+
+def growing_for(highs: Floats, seen: Ints) -> Floats:
+    """float64[n]: rows since the last one that was as low as a tenth of the way from the window's
+    least to where it is now: how long the present growth has been going on. highs: as `lows`."""
+    step = np.arange(len(highs))[:, None]
+    valid = step < seen
+    last = np.maximum(seen - 1, 0)
+    now = highs[last, np.arange(highs.shape[1])]
+    least = np.where(valid, highs, np.inf).min(axis=0)
+    below = valid & (highs <= least + _BEGUN_SHARE * (now - least))
+    age: Floats = np.maximum(last - np.where(below, step, -1).max(axis=0), 0).astype(np.float64)
+    return age
 
 
 def _trend(values: Floats) -> Floats:

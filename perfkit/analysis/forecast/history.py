@@ -1,6 +1,7 @@
 """The past of one capacity, in bounded memory: greatest and least of blocks of time.
 
-Blocks lie on a grid. One without a value takes after the one before; a long time without any
+Blocks lie on a grid. Those without a value lie on a line from the one before to the first value
+after them (a slow column has one now and then); a long time without any
 counts as one block (the machine slept, nothing was recorded: nothing grew meanwhile), and a fall
 to less than a tenth begins the past anew (a restart, a counter that was reset).
 """
@@ -152,18 +153,31 @@ class History:
             run[same] = best(run[same], run[same - 1])
             ends = np.flatnonzero(np.diff(of, append=of[-1] + 1))
             whole, blocks = run[ends], of[ends]
+            firsts = values[cuts[np.searchsorted(of, blocks)]]
             first = self._place + 1 if len(tail) else int(blocks[0])
             if len(tail) and of[0] == self._place:
                 tail = np.append(tail[:-1], whole[0])
             wanted = np.arange(first, int(blocks[-1]) + 1)
-            fill = np.searchsorted(blocks, wanted, side="right") - 1
-            held = tail[-1] if len(tail) else np.nan
-            grid = np.append(tail, np.where(fill >= 0, whole[np.maximum(fill, 0)], held))
+            grid = np.append(tail, self._filled(wanted, blocks, whole, firsts, tail))
             which = np.searchsorted(cuts, np.maximum(last, 0), side="right") - 1
             before = self._highs if best is np.maximum else self._lows
             old = before[-1] if len(before) else np.nan
             found += [grid, np.where(last >= 0, run[which], old)]
         return found[0], found[2], found[1], found[3]
+
+    def _filled(
+        self, wanted: Ints, blocks: Ints, whole: Floats, firsts: Floats, tail: Floats
+    ) -> Floats:
+        """The wanted blocks: those that there are, and lines towards the first value of the next."""
+        after = np.searchsorted(blocks, wanted)
+        held = tail[-1] if len(tail) else np.nan
+        since = np.where(after > 0, blocks[np.maximum(after - 1, 0)], self._place)
+        begins = np.where(after > 0, whole[np.maximum(after - 1, 0)], held)
+        passed = np.maximum(blocks[after] - since, 1)
+        share = (wanted - since) / passed
+        line = begins * (1.0 - share) + firsts[after] * share
+        found: Floats = np.where(blocks[after] == wanted, whole[after], line)
+        return found
 
 
 def _floats_at(values: Floats, places: Ints, before: float) -> Floats:

@@ -1,10 +1,11 @@
 """First passage: how likely a course meets its capacity within a time, and when.
 
 Greatest values of tenths of the horizon go through a bank of local linear trends (`bank`), which
-gives the chance of having met the level by each time. Growth also ends of itself now and then: a
-crossing that far off is discounted by exp(-ends x time), as a constant hazard has it (Cox and
-Oakes, *Analysis of Survival Data*, 2). The leak gate (`gate`) lets lasting growth through alone.
-The odds are calibrated by one factor. Every window is in horizons: nothing here knows a second.
+gives the chance of having met the level by each time. Growth ends of itself, and the younger it is
+the sooner: one that has lasted for a lasts t longer with probability a / (a + t), as lifetimes with
+a Pareto tail have it (Lomax, *JASA* 49, 1954; Gott, *Nature* 363, 1993, from ignorance alone). That,
+the leak gate (`gate`) and the age of the growth are the terms of a calibrated logistic regression.
+Every window is in horizons: nothing here knows a second.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy.typing as npt
 
 from perfkit.analysis.forecast.bank import A_HORIZON, AHEAD, STEPS, rises
 from perfkit.analysis.forecast.calibration import CHOSEN, Calibration
-from perfkit.analysis.forecast.gate import lasts
+from perfkit.analysis.forecast.gate import growing_for, lasts
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -30,8 +31,14 @@ LEAST_POINTS = 10
 PAST = STEPS / A_HORIZON
 """Horizons that a forecaster sees."""
 
-_DOUBT = 0.02
-"""What is left of the probability where the gate is shut."""
+LEAST_VALUES = 5
+"""Of a past whose values lie further apart than its blocks."""
+
+_SURE = 0.98
+"""No chance counts as more, nor as less than what is left of 1."""
+
+_YOUNGEST = 0.1
+"""Horizons: growth is no younger than a block of the bank."""
 
 _WITHIN = AHEAD <= 1.0 + 1e-9
 
@@ -102,31 +109,53 @@ def windows(highs: Floats, lows: Floats, level: Floats, step: float) -> Windows:
 
 def foresee_all(past: Windows, calibration: Calibration = CHOSEN) -> Passages:
     """The default forecaster, of many windows at once; what is said of one is its own alone."""
-    return judged(
-        rises(past.highs, past.seen, past.level), lasts(past.lows, past.seen), calibration
-    )
+    met, found = seen_in(past)
+    return calibrated(met, found, calibration)
 
 
-def judged(met: Floats, lasting: Bools, calibration: Calibration) -> Passages:
-    """What is made of the bank's chances and the gate's word."""
-    place = int(np.flatnonzero(_WITHIN)[-1])
-    certain = np.clip(discounted(met, calibration.ends), 0.0, 1.0)
-    odds = certain + calibration.odds * (1.0 - certain)
-    sure = np.where(lasting, 1.0, _DOUBT) * certain / np.maximum(odds, 1e-300)
-    median, low, high = (_when(met, share) for share in (0.5, 0.1, 0.9))
+def seen_in(past: Windows) -> tuple[Floats, Floats]:
+    """(chances of the bank, terms of the regression): see `bank.rises` and `terms`."""
+    met = rises(past.highs, past.seen, past.level)
+    age = growing_for(past.highs, past.seen) / A_HORIZON
+    return met, terms(met, lasts(past.lows, past.seen), age)
+
+
+def terms(met: Floats, lasting: Bools, age: Floats) -> Floats:
+    """float64[5, n]: 1; log odds of a crossing within the horizon, growth ending as it does; the
+    gate; both; logarithm of the age of growth, in horizons."""
+    chance = np.clip(_outlived(met, np.maximum(age, _YOUNGEST)), 1.0 - _SURE, _SURE)
+    odds = np.log(chance / (1.0 - chance))
+    gate, old = lasting.astype(np.float64), np.log(age + _YOUNGEST)
+    return np.stack([np.ones_like(odds), odds, gate, gate * odds, old])
+
+
+def calibrated(met: Floats, found: Floats, calibration: Calibration) -> Passages:
+    """What is made of the bank's chances and the terms."""
+    score = np.zeros(met.shape[1])
+    for weight, term in zip(calibration.weights, found, strict=True):
+        score = score + weight * term
+    sure = 1.0 / (1.0 + np.exp(-score))
+    plain = as_met(met)
+    median, low, high = (calibration.pace * one for one in (plain.median, plain.low, plain.high))
     with np.errstate(invalid="ignore"):
-        low = median * np.maximum(low / median, 1e-3) ** calibration.spread
-        high = median * np.minimum(high / median, 1e3) ** calibration.spread
-    low = np.where(np.isnan(median), _when(met, 0.1), low)
-    return Passages(sure, met[place], median, low, high)
+        narrow = median * np.maximum(low / median, 1e-3) ** calibration.spread
+        wide = median * np.minimum(high / median, 1e3) ** calibration.spread
+    return Passages(sure, plain.surge_risk, median, np.where(np.isnan(median), low, narrow), wide)
 
 
-def discounted(met: Floats, ends: float) -> Floats:
-    """Probability of a crossing within the horizon, if growth ends at a rate of `ends` a horizon."""
+def as_met(met: Floats) -> Passages:
+    """The bank's chances as they are."""
+    risk = met[int(np.flatnonzero(_WITHIN)[-1])]
+    median, low, high = (_when(met, share) for share in (0.5, 0.1, 0.9))
+    return Passages(risk, risk, median, low, high)
+
+
+def _outlived(met: Floats, age: Floats) -> Floats:
+    """Probability of a crossing within the horizon by growth that may end before it."""
     total = np.zeros(met.shape[1])
     before = np.zeros(met.shape[1])
     for time, now in zip(AHEAD[_WITHIN].tolist(), met[_WITHIN], strict=True):
-        total += (now - before) * np.exp(-ends * time)
+        total += (now - before) * (age / (age + time))
         before = now
     return total
 
@@ -142,14 +171,15 @@ def foresee(t: Floats, highs: Floats, lows: Floats, level: float) -> Passage | N
 
 
 def single(t: Floats, highs: Floats, lows: Floats, level: float) -> Windows | None:
-    """One window of blocks at any times; where there is none the one before stands."""
-    if len(t) < LEAST_POINTS or t[-1] - t[0] < LEAST_SEEN * (1 - 1e-9):
+    """One window of blocks at any times; where there is none a line is drawn between two."""
+    if len(t) < LEAST_VALUES or t[-1] - t[0] < LEAST_SEEN * (1 - 1e-9):
         return None
     step = max(float(np.diff(t).min()), PAST / 4000)
     ages = np.arange(int(min((t[-1] - t[0]) / step + 1e-6, PAST / step)) + 1)[::-1]
-    place = np.searchsorted(t, t[-1] - ages * step + step / 2, side="right") - 1
-    place = np.maximum(place, 0)
-    return windows(highs[None, place], lows[None, place], np.array([level]), step)
+    at = t[-1] - ages * step
+    return windows(
+        np.interp(at, t, highs)[None], np.interp(at, t, lows)[None], np.array([level]), step
+    )
 
 
 def passage_of(many: Passages, place: int) -> Passage:

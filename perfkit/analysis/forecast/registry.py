@@ -12,16 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from perfkit.analysis.forecast.bank import rises
-from perfkit.analysis.forecast.calibration import Calibration
 from perfkit.analysis.forecast.passage import (
     LEAST_POINTS,
     LEAST_SEEN,
     Passage,
     Passages,
     Windows,
+    as_met,
     foresee,
     foresee_all,
-    judged,
     mann_kendall,
     passage_of,
     single,
@@ -31,7 +30,6 @@ from perfkit.analysis.forecast.passage import (
 Floats = npt.NDArray[np.float64]
 Foresee = Callable[[Floats, Floats, Floats, float], Passage | None]
 
-_AS_IT_IS = Calibration(ends=0.0, odds=1.0, spread=1.0)
 _BOOTSTRAPS = 60
 _LINEAR_WINDOW = 0.5
 _MOST_PAIRS = 60
@@ -141,8 +139,7 @@ def robust(t: Floats, highs: Floats, lows: Floats, level: float) -> Passage | No
 
 def state_space_all(past: Windows) -> Passages:
     """The bank of local linear trends as it is: no gate, nothing fitted."""
-    met = rises(past.highs, past.seen, past.level)
-    return judged(met, np.ones(len(past.level), np.bool_), _AS_IT_IS)
+    return as_met(rises(past.highs, past.seen, past.level))
 
 
 def state_space(t: Floats, highs: Floats, lows: Floats, level: float) -> Passage | None:
@@ -156,8 +153,8 @@ FORECASTERS: Mapping[str, ForecasterSpec] = {
     for one in (
         ForecasterSpec(
             "default",
-            "bank of local linear trends, first passage, leak gate, calibrated",
-            "Harvey (1989), Raftery et al. (2010), Mann (1945)",
+            "bank of local linear trends, first passage, leak gate, age of growth, calibrated",
+            "Harvey (1989), Raftery et al. (2010), Mann (1945), Lomax (1954), Platt (1999)",
             foresee,
             foresee_all,
         ),
