@@ -189,3 +189,11 @@ def test_cuts_do_not_matter_to_the_last_bit(
     assert repr(whole) == repr(parts) == repr(single)
     probability = whole[1].probability
     assert probability is None or 0.0 <= probability <= 1.0
+
+
+def test_a_short_horizon_is_looked_at_as_often_as_there_are_periods() -> None:
+    """Periods of a second and a horizon of eight: the leak is found while it can still matter."""
+    stage = ForecastStage(DESCRIPTORS, SECOND, 8 * SECOND)
+    found = stage.add(periods(100 + 15.0 * np.arange(45.0), 800.0), ())
+    (last,) = latest(found)
+    assert 36 <= last.onset_ns / SECOND <= 45

@@ -41,8 +41,8 @@ BLOCKS = 50
 """Blocks a horizon."""
 
 KEPT = round(PAST * BLOCKS)
-EVERY = BLOCKS // 10
-"""Forecasts are made anew after so many blocks."""
+MADE = 10
+"""Forecasts a horizon; no more than one a block."""
 
 _CLOSES_BELOW = 0.4
 _MOVED_SHARE = 0.25
@@ -85,6 +85,8 @@ class ForecastStage:
         self._forecaster = forecaster
         # a block is no shorter than a period
         self._block_ns = max(horizon_ns // BLOCKS, length_ns, 1)
+        # whole blocks, so that each of them ends one forecast at most
+        self._every_ns = self._block_ns * max(round(horizon_ns / MADE / self._block_ns), 1)
         self._tracks = [
             _Track(one, History(KEPT, _LONG_GAP, restarts=not one.falling)) for one in capacities
         ]
@@ -107,7 +109,7 @@ class ForecastStage:
         if not len(periods):
             return []
         ends_ns = periods.t_ns + self._length_ns
-        made = np.maximum.accumulate(ends_ns // (EVERY * self._block_ns))
+        made = np.maximum.accumulate(ends_ns // self._every_ns)
         moments = np.flatnonzero(np.diff(made, prepend=self._made) > 0)
         self._made = max(self._made, int(made[-1]))
         numbers = periods.t_ns // self._block_ns
