@@ -141,6 +141,16 @@ def _with_the_load(rng: random.Random) -> Course:
     return Course(lambda x: base * load(x), load)
 
 
+def _with_more_load(rng: random.Random) -> Course:
+    """As much as the work that comes, of which there is more and more."""
+    base, arrives = rng.uniform(*BEGINS), rng.uniform(*ARRIVES)
+
+    def load(x: float) -> float:
+        return 1 + (1 / base - 1) * x / arrives
+
+    return Course(lambda x: base * load(x), load)
+
+
 def _recovers(rng: random.Random) -> Course:
     """Like a leak, until somebody mends it near the end of the room."""
     base, top = rng.uniform(*BEGINS), rng.uniform(*NEAR)
@@ -183,13 +193,16 @@ COURSES: Mapping[str, Callable[[random.Random], Course]] = {
     "burst": _burst,
     "warm-up": _warm_up,
     "with-the-load": _with_the_load,
+    "with-more-load": _with_more_load,
     "recovers": _recovers,
     "flat": _flat,
     "wave": _wave,
 }
 """By the names that programs take as --shape."""
 
-REACHES = {"steady", "late", "accelerating", "steps", "under-a-sawtooth", "spurts"}
+REACHES = {
+    *("steady", "late", "accelerating", "steps", "under-a-sawtooth", "spurts", "with-more-load")
+}
 """Those that get to the capacity within the run."""
 
 

@@ -29,6 +29,8 @@ NEIGHBOUR_VARIABLE = "PERFKIT_LAB_NEIGHBOUR"
 CGROUP_VARIABLE = "PERFKIT_LAB_CGROUP"
 """Names a control group of the program's own, whose CPU quota it may set."""
 
+_APPENDS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+
 # Where a fault begins and how long it lasts, as shares of the run: of two minutes, after 60 to 90 s
 # and for 20 to 30 s.
 _FAULT_BEGINS = (0.5, 0.75)
@@ -61,7 +63,9 @@ class Rig:
         self._closing: list[Callable[[], None]] = []
         self._threads: list[threading.Thread] = []
         self._noting = threading.Lock()
-        self._notes = os.environ.get(NOTES_VARIABLE)
+        notes = os.environ.get(NOTES_VARIABLE)
+        # kept open: a program that is out of descriptors tells just that
+        self._notes = None if notes is None else os.open(notes, _APPENDS, 0o644)
         self.note("begin", seconds=round(self.seconds, 3))
 
     @classmethod
@@ -121,8 +125,7 @@ class Rig:
             if self._notes is None:
                 print(line, flush=True)
                 return
-            with open(self._notes, "a", encoding="utf-8") as file:
-                file.write(line + "\n")
+            os.write(self._notes, f"{line}\n".encode())
 
     # ── its parts ──
 

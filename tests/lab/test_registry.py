@@ -35,7 +35,7 @@ def test_half_of_what_is_to_be_forecast_never_comes_and_half_of_that_looks_as_if
     assert len([one for one in never if one.looks]) >= len(never) / 2
 
 
-@pytest.mark.parametrize(("word", "count"), [("fault", 10), ("memory_leak", 1), ("leak", 8)])
+@pytest.mark.parametrize(("word", "count"), [("fault", 10), ("memory_leak", 1), ("leak", 10)])
 def test_a_purpose_a_kind_and_a_name_choose_programs(word: str, count: int) -> None:
     """One word of the user for all three."""
     assert len(registry.chosen(word)) == count

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -49,6 +51,25 @@ def test_a_fault_is_told_where_it_is_and_how_high(notes, now) -> None:
 
     assert note["from_ns"] == rig.began_ns + round(fault.from_s * 1e9)
     assert (note["clean_level"], note["fault_level"]) == (10.0, 40.0)
+
+
+def test_a_program_that_is_out_of_descriptors_still_tells_so(notes) -> None:
+    """What it notes goes to a file that is open already."""
+    code = (
+        "import os, resource\n"
+        "from perfkit.lab.rig import Rig\n"
+        "rig = Rig('x', 1, 2.0, 1.0)\n"
+        "held = os.dup(0)\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (held + 1, held + 1))\n"
+        "try:\n"
+        "    while True:\n"
+        "        os.dup(0)\n"
+        "except OSError:\n"
+        "    rig.note('cross')\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+    assert len(noted(notes, "cross")) == 1
 
 
 def test_a_step_is_there_at_once_and_a_ramp_at_its_end(notes, now) -> None:
