@@ -25,8 +25,8 @@ _STAGE = "forecast"
 class Outlook:
     """What is foreseen at one moment of a session.
 
-    source: its path. at_ns: the moment on its clock, the end of the last period seen. horizon_s:
-    how far it looks. forecasts: one a capacity. decisions: what to consider.
+    source: its path. at_ns: the moment on its clock: that asked for, else the last tick.
+    horizon_s: how far it looks. forecasts: one a capacity. decisions: what to consider.
     """
 
     source: str
@@ -65,7 +65,8 @@ def outlook(
     forecasts = standing(pipeline, recording)
     return Outlook(
         str(path),
-        max((one.at_ns for one in forecasts), default=last_ns),
+        # the last period would have gone on for a while after the last tick
+        last_ns if at_ns is None else at_ns,
         settings.horizon_ns / 1e9,
         forecasts,
         decide(forecasts),

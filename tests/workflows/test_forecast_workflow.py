@@ -129,6 +129,13 @@ def test_at_an_earlier_time_only_what_was_known_then_counts(tmp_path: Path) -> N
     assert outlook(whole, at="200s").forecasts == outlook(part).forecasts
 
 
+def test_it_is_told_as_of_the_last_tick(tmp_path: Path) -> None:
+    """Not of the end of a period that nobody saw; or as of the time that was asked for."""
+    path = session_of(tmp_path / "s.parquet", 200.0, steady(5.0), steady(100.0))
+    assert outlook(path).at_ns == 199.5 * SECOND + 1
+    assert outlook(path, at="100.2s").at_ns == 100.2 * SECOND
+
+
 def test_a_time_beyond_the_session_is_refused(tmp_path: Path) -> None:
     """With the end of the session."""
     path = session_of(tmp_path / "s.parquet", 20.0, steady(5.0), steady(100.0))
