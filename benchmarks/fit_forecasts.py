@@ -4,9 +4,10 @@
 
 DIR is one of `perfkit lab run-all --only forecast`; COLUMN of its views.csv names the groups that
 are left out in turn: family unless told, program or kind. Prints the calibration of all and without
-each, a verdict "leak or not" at 75 % of each run, then every figure of the forecasts of each group by the calibration of the others, with its
-90 % interval by bootstrap over recordings. Nothing is written: the numbers in use stand in
-`perfkit/analysis/forecast/calibration.py`.
+each, a verdict "leak or not" at 75 % of each run, then every figure of the forecasts of each group
+by the calibration of the others, with its 90 % interval by bootstrap over recordings: by the metric
+alone, with second signals, and of `predict_linear` and the two windows. Nothing is written: the
+numbers in use stand in `perfkit/analysis/forecast/calibration.py`.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ from pathlib import Path
 
 import numpy as np
 
-from perfkit.analysis.forecast.bank import A_HORIZON
-from perfkit.analysis.forecast.fitting import by_others, fit, seen, told
+from perfkit.analysis.forecast.fitting import by_others, fit, lessons, seen, told
 from perfkit.analysis.forecast.gate import growing_for, lasts
-from perfkit.analysis.forecast.passage import Windows, single
-from perfkit.analysis.forecast_scoring import Told, View, pasts, score
+from perfkit.analysis.forecast.passage import PAST, single
+from perfkit.analysis.forecast.registry import FORECASTERS
+from perfkit.analysis.forecast.work import explained
+from perfkit.analysis.forecast_scoring import Told, View, forecasts, pasts, score
 from perfkit.workflows.score_forecasts import VIEWS_FILE, labelled_views
 
 HORIZON_S, FROM_S, EVERY_S = 10.0, 10.0, 1.0
@@ -39,13 +41,32 @@ def main() -> None:
     with (folder / VIEWS_FILE).open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     groups, files = [row[column] for row in rows], [row["file"] for row in rows]
-    some = [seen(view, HORIZON_S, FROM_S, EVERY_S) for view in views]
-    print("all:", fit(some))
-    print(_verdicts(rows, views))
-    fitted = by_others(some, groups)
+    alone = [seen(view.alone(), HORIZON_S, FROM_S, EVERY_S) for view in views]
+    print(f"{len(views)} views of {len(set(files))} runs, of which", end=" ")
+    print(f"{sum(view.t_cross_s is not None for view in views)} cross")
+    both = [seen(view, HORIZON_S, FROM_S, EVERY_S) for view in views]
+    learned = lessons(views, groups, HORIZON_S)
+    print("all:", fit(learned))
+    print("by the metric alone, " + _verdicts(rows, [view.alone() for view in views]))
+    print("with second signals, " + _verdicts(rows, views))
+    fitted = by_others(learned)
     for group, its in fitted.items():
         print(f"without {group}:", its)
-    said = [told(one, fitted[its], HORIZON_S) for one, its in zip(some, groups, strict=True)]
+    for name, some in (("the metric alone", alone), ("with second signals", both)):
+        said = [told(one, fitted[its], HORIZON_S) for one, its in zip(some, groups, strict=True)]
+        _print(name, views, said, files)
+    for name in ("predict_linear", "two_windows"):
+        foresee = FORECASTERS[name].foresee
+        _print(
+            name,
+            views,
+            [list(forecasts(view, foresee, HORIZON_S, FROM_S, EVERY_S)) for view in views],
+            files,
+        )
+
+
+def _print(name: str, views: Sequence[View], said: Sequence[list[Told]], files: list[str]) -> None:
+    print(f"\n{name}")
     figures = score(views, said, HORIZON_S)
     for name, (low, high) in _intervals(views, said, files).items():
         value = figures[name]
@@ -61,9 +82,7 @@ def _verdicts(rows: Sequence[Mapping[str, str]], views: Sequence[View]) -> str:
         if row["file"] in judged or row["family"] not in HELD:
             continue
         judged.add(row["file"])
-        (_, past), *_ = pasts(view, HORIZON_S, VERDICT_AT * view.end_s, view.end_s, to_end=True)
-        window = None if past is None else single(*past)
-        leaking = window is not None and _leaking(window)
+        leaking = _leaking(view)
         leaks += row["leaks"] == "1"
         said += leaking
         right += leaking and row["leaks"] == "1"
@@ -75,10 +94,18 @@ def _verdicts(rows: Sequence[Mapping[str, str]], views: Sequence[View]) -> str:
     )
 
 
-def _leaking(window: Windows) -> bool:
-    """The gate is open, and growth has gone on for a horizon: a burst is over by then."""
-    age = growing_for(window.highs, window.seen)[0] / A_HORIZON
-    return bool(lasts(window.lows, window.seen)[0]) and age >= 1.0
+def _leaking(view: View) -> bool:
+    """The gate over all that was seen by then is open, work explains less than half of the growth,
+    and it has gone on for a quarter of it: a burst is over by then."""
+    at_s = VERDICT_AT * view.end_s
+    (_, past), *_ = pasts(view, at_s / PAST, at_s, view.end_s, to_end=True)
+    window = None if past is None else single(*past)
+    if window is None:
+        return False
+    age = growing_for(window.highs, window.seen)
+    own = explained(window.highs, window.seen, window.work, age)[0] < 0.5
+    old = age[0] >= window.seen[0] / 4
+    return bool(lasts(window.lows, window.seen)[0] and own and old)
 
 
 def _intervals(

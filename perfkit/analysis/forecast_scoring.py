@@ -7,8 +7,9 @@ crossing that was warned of stands with the functions; all times are in seconds.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +20,6 @@ from perfkit.analysis.forecast.stage import BLOCKS
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-Past = tuple[Floats, Floats, Floats, float]
-"""What a forecaster is given: see `forecast.passage.foresee`."""
-
 WARNS_FROM = 0.5
 NOTICES_FROM = float(np.nextafter(0.8, 1.0))
 _LEVELS = 40
@@ -30,12 +28,24 @@ _JOINED = 0.3
 _BINS = 10
 
 
+class Past(NamedTuple):
+    """What a forecaster is given: see `forecast.passage.foresee`. done: of the second signal."""
+
+    t: Floats
+    highs: Floats
+    lows: Floats
+    level: float
+    done: Floats | None
+
+
 @dataclass(frozen=True)
 class View:
     """One run, one metric, one capacity, and what became of it.
 
     t_s, values: float64[n] of the valid ticks. falling: the metric runs down to the capacity.
-    t_cross_s: None where it is never met. end_s: end of the run.
+    t_cross_s: None where it is never met. end_s: end of the run. fresh_s: times at which the
+    metric begins anew. Second signals, None where there is none: done, float64[n], work done by
+    then; driver: what drives this one to its capacity, with what became of this one.
     """
 
     name: str
@@ -45,6 +55,13 @@ class View:
     falling: bool
     t_cross_s: float | None
     end_s: float
+    fresh_s: tuple[float, ...] = ()
+    done: Floats | None = None
+    driver: View | None = None
+
+    def alone(self) -> View:
+        """Without a second signal."""
+        return replace(self, done=None, driver=None)
 
 
 @dataclass(frozen=True)
@@ -73,31 +90,34 @@ def pasts(
         t_s = from_s + step * every_s
         if t_s >= until_s:
             return
-        yield t_s, _past(view.t_s, values, numbers, level, t_s, horizon_s)
+        yield t_s, _past(view, values, numbers, level, t_s, horizon_s)
 
 
 def _past(
-    t_s: Floats, values: Floats, numbers: Ints, level: float, now_s: float, horizon_s: float
+    view: View, values: Floats, numbers: Ints, level: float, now_s: float, horizon_s: float
 ) -> Past | None:
-    first = int(np.searchsorted(t_s, now_s - PAST * horizon_s))
-    last = int(np.searchsorted(t_s, now_s, side="right"))
+    fresh_s = max((t for t in view.fresh_s if t <= now_s), default=-np.inf)
+    first = int(np.searchsorted(view.t_s, max(now_s - PAST * horizon_s, fresh_s)))
+    last = int(np.searchsorted(view.t_s, now_s, side="right"))
     if last <= first:
         return None
     edges = np.flatnonzero(np.diff(numbers[first:last], prepend=-1))
     highs = np.maximum.reduceat(values[first:last], edges)
     lows = np.minimum.reduceat(values[first:last], edges)
-    return numbers[first:last][edges] / BLOCKS, highs, lows, level
+    ends = np.append(edges[1:], last - first) - 1
+    done = None if view.done is None else view.done[first:last][ends]
+    return Past(numbers[first:last][edges] / BLOCKS, highs, lows, level, done)
 
 
 def forecasts(
     view: View, foresee: Foresee, horizon_s: float, from_s: float, every_s: float
 ) -> Iterator[Told]:
-    """What a forecaster says of each of `pasts`.
+    """What a forecaster says of each of `pasts`, by the metric alone.
 
     "Not enough data" counts as a probability of 0: nobody was warned.
     """
     for t_s, past in pasts(view, horizon_s, from_s, every_s):
-        yield told_at(view, t_s, None if past is None else foresee(*past), horizon_s)
+        yield told_at(view, t_s, None if past is None else foresee(*past[:4]), horizon_s)
 
 
 def told_at(view: View, t_s: float, passage: Passage | None, horizon_s: float) -> Told:

@@ -70,6 +70,32 @@ def test_families_are_judged_by_what_was_fitted_on_others(
     assert found[-1]["forecaster"] == "default, fitted on others"
 
 
+def test_second_signals_stand_beside_the_metric_alone(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Memory that grows with its work and stops short; a queue whose workers get busy."""
+    lines = ["t_s,rss_bytes,throughput_per_s,queue_ms_p95,worker_utilisation_ratio\n"]
+    for tick in range(800):
+        t = tick / 10
+        load = min(10 + t, 70)
+        queue = 20 if t < 74 else 5000
+        lines.append(f"{t},{load},{load},{queue},{min(0.2 + 0.011 * t, 1)}\n")
+    (tmp_path / "both.csv").write_text("".join(lines))
+    (tmp_path / "views.csv").write_text(
+        HEAD + "load,both.csv,rss_bytes,75,0,,80\nqueue,both.csv,queue_ms_p95,2000,1,74,80\n"
+    )
+    out = tmp_path / "out.csv"
+    words = ["score-forecasts", str(tmp_path), "--json", "--forecaster", "default"]
+    assert run([*words, "--out", str(out)]) == EXIT_OK
+    found = {one["forecaster"]: one for one in json.loads(capfd.readouterr().out)}
+    alone, both = (found[f"default{words}"] for words in ("", ", with second signals"))
+    assert (alone["recall"], both["recall"]) == (0, 1)
+    assert alone["false_per_negative"] > both["false_per_negative"] == 0
+    with out.open(encoding="utf-8") as file:
+        told = {row["forecaster"] for row in csv.DictReader(file)}
+    assert told == {"default", "default, with second signals", "predict_linear"}
+
+
 @pytest.mark.parametrize(
     ("views", "words"),
     [

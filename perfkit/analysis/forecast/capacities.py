@@ -45,12 +45,16 @@ class Series(NamedTuple):
     """Of n periods: values float64[n], valid bool[n]; capacity float64[n], capacity_valid bool[n].
 
     Where not valid, the number means nothing (it is 0). All valid numbers are finite.
+    whole: float64[n], the size of what the metric is part of, NaN where not known. done: float64[n],
+    work done by then, never falling. Either is None where there is no such thing.
     """
 
     values: Floats
     valid: Bools
     capacity: Floats
     capacity_valid: Bools
+    whole: Floats | None = None
+    done: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,11 @@ class Capacity:
     to the capacity. cause: the key on which reports merge. against: the capacity in words.
     inputs: columns of periods that `series` reads. evidence: columns of periods that tell more of
     it where they are recorded, and are never forecast themselves.
+    whole: column of periods with the size of what the metric is part of. work: column of periods
+    with the rate of what the metric may grow with (`forecast.work`). driver: metric of the capacity
+    which, once met, has this one met too (`forecast.driver`). Empty where there is none.
+    held: by processes: 0 is what one holds that has ended, and no value. last: the share of the
+    capacity that nobody gets, so that it is met without it.
     """
 
     kind: str
@@ -74,6 +83,17 @@ class Capacity:
     evidence: tuple[str, ...]
     value_of: Read
     capacity_of: Read
+    whole: str = ""
+    work: str = ""
+    driver: str = ""
+    held: bool = False
+    last: float = 0.0
+
+    def met(self, values: Floats, capacity: Floats) -> Bools:
+        """Where values are at the capacity or beyond it; not where either is NaN."""
+        if self.falling:
+            return values <= capacity
+        return values >= capacity * (1.0 - self.last)
 
     def series(self, periods: Block) -> Series:
         """The metric and its capacity in these periods.
@@ -85,7 +105,15 @@ class Capacity:
         valid, known = np.isfinite(values), np.isfinite(capacity)
         if not self.falling:
             known &= capacity > 0
-        return Series(np.where(valid, values, 0.0), valid, np.where(known, capacity, 0.0), known)
+        if self.held:
+            valid &= values > 0
+        return Series(
+            np.where(valid, values, 0.0),
+            valid,
+            np.where(known, capacity, 0.0),
+            known,
+            periods.floats(self.whole) if self.whole else None,
+        )
 
 
 def capacities(
@@ -97,6 +125,12 @@ def capacities(
     """
     return tuple(one for one in _all(thresholds) if metrics is None or one.metric in metrics)
 
+
+_WORK = "throughput_per_s"
+"""What is held while a call is answered grows with the calls; what is written to disk stays."""
+
+_LAST = 0.001
+"""Of memory: what is asked for is larger than what is left long before nothing is."""
 
 _PRESSURE = ("psi_memory_some_percent_mean", "psi_memory_full_percent_mean")
 
@@ -110,6 +144,8 @@ def _all(thresholds: Thresholds) -> Iterator[Capacity]:
         _less("cgroup_memory_bytes_last", "cgroup_memory_inactive_file_bytes_last"),
         _column("cgroup_memory_limit_bytes_last"),
         evidence=(*_PRESSURE, "rss_bytes_last"),
+        work=_WORK,
+        last=_LAST,
     )
     yield _capacity(
         "memory_exhaustion",
@@ -119,6 +155,9 @@ def _all(thresholds: Thresholds) -> Iterator[Capacity]:
         _column("virtual_nearest_bytes_last"),
         _column("virtual_limit_bytes_last"),
         evidence=("rss_bytes_last",),
+        work=_WORK,
+        held=True,
+        last=_LAST,
     )
     yield _capacity(
         "memory_exhaustion",
@@ -132,6 +171,9 @@ def _all(thresholds: Thresholds) -> Iterator[Capacity]:
             _column("memory_capacity_bytes_last"),
         ),
         evidence=_PRESSURE,
+        work=_WORK,
+        held=True,
+        last=_LAST,
     )
     yield _capacity(
         "descriptor_exhaustion",
@@ -141,6 +183,8 @@ def _all(thresholds: Thresholds) -> Iterator[Capacity]:
         _column("fds_nearest_count_last"),
         _column("fds_limit_count_last"),
         evidence=("fds_count_last",),
+        work=_WORK,
+        held=True,
     )
     yield _capacity(
         "thread_exhaustion",
@@ -150,6 +194,7 @@ def _all(thresholds: Thresholds) -> Iterator[Capacity]:
         _column("tasks_nearest_count_last"),
         _column("tasks_limit_count_last"),
         evidence=("threads_count_last",),
+        work=_WORK,
     )
     yield _capacity(
         "disk_exhaustion",
@@ -160,6 +205,7 @@ def _all(thresholds: Thresholds) -> Iterator[Capacity]:
         _constant(0.0),
         falling=True,
         evidence=("disk_total_bytes_last", "write_bytes_per_s_mean"),
+        whole="disk_total_bytes_last",
     )
     yield _capacity(
         "worker_saturation",
@@ -178,6 +224,7 @@ def _all(thresholds: Thresholds) -> Iterator[Capacity]:
         _column("queue_ms_p95"),
         _constant(thresholds.latency_ms.critical),
         evidence=("worker_utilisation_ratio", "operations_in_flight", "throughput_per_s"),
+        driver="worker_utilisation_ratio",
     )
     yield _capacity(
         "latency_degradation",
@@ -331,6 +378,11 @@ def _capacity(
     *,
     falling: bool = False,
     evidence: tuple[str, ...] = (),
+    whole: str = "",
+    work: str = "",
+    driver: str = "",
+    held: bool = False,
+    last: float = 0.0,
 ) -> Capacity:
     return Capacity(
         kind=kind,
@@ -339,8 +391,13 @@ def _capacity(
         falling=falling,
         cause=cause,
         against=against,
-        inputs=frozenset((*value.inputs, *capacity.inputs)),
+        inputs=frozenset(filter(None, (*value.inputs, *capacity.inputs, whole, work))),
         evidence=evidence,
         value_of=value,
         capacity_of=capacity,
+        whole=whole,
+        work=work,
+        driver=driver,
+        held=held,
+        last=last,
     )

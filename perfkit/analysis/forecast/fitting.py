@@ -1,8 +1,13 @@
 """Fitting the calibration of the default forecaster, and scoring it on families of program that it
 was not fitted on.
 
-A logistic regression of the terms of `passage.terms` (scikit-learn, its own ridge of 1), then the
-spread of times that holds four of five crossings.
+A logistic regression of the terms of `passage.terms` (scikit-learn, its own ridge of 1), by the
+metric alone and with the work that is told, then the spread of times that holds four of five
+crossings. What has a driver is left out: its own past does not tell when it jumps, and a regression
+that has to learn from it believes no trend any more.
+
+Every recording is learned from at several paces, as if its horizon had been shorter and longer: runs
+of one laboratory take turns at similar ages, and at one pace a calibration learns that age by heart.
 """
 
 from __future__ import annotations
@@ -13,15 +18,28 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from perfkit.analysis.forecast.bank import AHEAD
 from perfkit.analysis.forecast.calibration import CHOSEN, Calibration
-from perfkit.analysis.forecast.passage import Windows, calibrated, passage_of, seen_in, single
+from perfkit.analysis.forecast.driver import driven
+from perfkit.analysis.forecast.passage import (
+    Passage,
+    Signs,
+    Windows,
+    calibrated,
+    passage_of,
+    signs_of,
+    single,
+)
 from perfkit.analysis.forecast_scoring import Floats, Told, View, pasts, told_at
 from perfkit.model.forecast import WATCH_FROM
 
 Bools = npt.NDArray[np.bool_]
 
-_TERMS = len(CHOSEN.weights)
+PACES = (0.5, 0.7, 1.0, 1.4, 2.0)
+"""Horizons that a calibration is learned at, in units of the one that is asked for."""
+
+_STEPS = 10
+"""Forecasts a horizon to learn from."""
+
 _SPREADS = np.arange(1.0, 4.01, 0.1)
 _COVERS = 0.8
 
@@ -29,76 +47,135 @@ _COVERS = 0.8
 @dataclass(frozen=True)
 class Seen:
     """The forecasts of one view before any calibration. able: bool[n], whether enough was seen;
-    met, terms: of those. left: float64[n] horizons to the crossing, infinite without one."""
+    signs: of those, None where there are none. left: float64[n] horizons to the crossing, infinite
+    without one. driver: of the view's driver, at the same times, and whether its capacity was met
+    then."""
 
     view: View
     t_s: Floats
     able: Bools
-    met: Floats
-    terms: Floats
+    signs: Signs | None
     left: Floats
+    driver: tuple[Seen, Bools] | None
 
 
 def seen(view: View, horizon_s: float, from_s: float, every_s: float) -> Seen:
-    """What the bank and the gate say of a view."""
+    """What the bank and the gate say of a view, with its second signals where it has any."""
     told = list(pasts(view, horizon_s, from_s, every_s))
     singles = [None if past is None else single(*past) for _, past in told]
     able = [one for one in singles if one is not None]
     t_s = np.array([t for t, _ in told], np.float64)
     left = np.full(len(t_s), np.inf) if view.t_cross_s is None else view.t_cross_s - t_s
-    met, terms = np.zeros((len(AHEAD), 0)), np.zeros((_TERMS, 0))
+    signs = None
     if able:
-        met, terms = seen_in(
-            Windows(
-                np.concatenate([one.highs for one in able], axis=1),
-                np.concatenate([one.lows for one in able], axis=1),
-                np.concatenate([one.seen for one in able]),
-                np.concatenate([one.level for one in able]),
-            )
-        )
-    return Seen(
-        view, t_s, np.array([one is not None for one in singles]), met, terms, left / horizon_s
-    )
+        parts = zip(*able, strict=True)
+        signs = signs_of(Windows(*(np.concatenate(part, axis=-1) for part in parts)))
+    its = None
+    if view.driver is not None:
+        its = seen(view.driver, horizon_s, from_s, every_s), _met(view.driver, t_s)
+    whether = np.array([one is not None for one in singles], np.bool_)
+    return Seen(view, t_s, whether, signs, left / horizon_s, its)
 
 
-def fit(some: Sequence[Seen]) -> Calibration:
-    """The calibration of these; the one in use where all or none of them cross."""
-    from sklearn.linear_model import LogisticRegression
+@dataclass(frozen=True)
+class Lessons:
+    """What calibrations are fitted on: views at all paces, by the metric alone and with their
+    second signals; families: of each."""
 
-    met = np.concatenate([one.met for one in some], axis=1)
-    terms = np.concatenate([one.terms for one in some], axis=1)
-    left = np.concatenate([one.left[one.able] for one in some])
+    alone: Sequence[Seen]
+    both: Sequence[Seen]
+    families: Sequence[str]
+
+
+def lessons(views: Sequence[View], families: Sequence[str], horizon_s: float) -> Lessons:
+    """Of all these views."""
+    alone, both, of = [], [], []
+    for pace in PACES:
+        horizon = pace * horizon_s
+        for view, family in zip(views, families, strict=True):
+            told = seen(view, horizon, horizon, horizon / _STEPS)
+            both.append(told)
+            bare = view.done is None and view.driver is None
+            alone.append(told if bare else seen(view.alone(), horizon, horizon, horizon / _STEPS))
+            of.append(family)
+    return Lessons(alone, both, of)
+
+
+def _met(view: View, t_s: Floats) -> Bools:
+    """Whether the last value at each time is at the capacity or beyond."""
+    place = np.searchsorted(view.t_s, t_s, side="right") - 1
+    if not len(view.t_s):
+        return np.zeros(len(t_s), np.bool_)
+    values = view.values[np.maximum(place, 0)]
+    beyond = values <= view.capacity if view.falling else values >= view.capacity
+    found: Bools = beyond & (place >= 0)
+    return found
+
+
+def fit(its: Lessons, without: str | None = None) -> Calibration:
+    """The calibration of these lessons, without a family where one is told; the one in use where
+    all or none of them cross."""
+    pairs = [
+        (alone, both)
+        for alone, both, family in zip(its.alone, its.both, its.families, strict=True)
+        if both.driver is None and family != without
+    ]
+    if not any(one.signs for one, _ in pairs):
+        return CHOSEN
+    (signs, left), (with_work, _) = (_together(some) for some in zip(*pairs, strict=True))
     happened = left <= 1.0
     if happened.all() or not happened.any():
         return CHOSEN
-    model = LogisticRegression(max_iter=1000).fit(terms[1:].T, happened)
-    weights = (float(model.intercept_[0]), *map(float, model.coef_[0]))
-    best = replace(CHOSEN, weights=tuple(round(one, 3) for one in weights))
-    sure = calibrated(met, terms, best)
-    counted = (sure.probability >= WATCH_FROM) & np.isfinite(left)
+    weights, worked = (_weights(one.terms, happened) for one in (signs, with_work))
+    best = replace(CHOSEN, weights=weights, worked=worked)
+    counted = (calibrated(signs, best).probability >= WATCH_FROM) & np.isfinite(left)
     shares = []
     for spread in _SPREADS.tolist():
-        its = calibrated(met, terms, replace(best, spread=spread))
-        high = np.where(np.isnan(its.high), np.inf, its.high)
-        holds = (its.low <= left) & (left <= high)
+        passages = calibrated(signs, replace(best, spread=spread))
+        high = np.where(np.isnan(passages.high), np.inf, passages.high)
+        holds = (passages.low <= left) & (left <= high)
         shares.append(abs(float(holds[counted].mean() if counted.any() else _COVERS) - _COVERS))
     return replace(best, spread=round(float(_SPREADS[int(np.argmin(shares))]), 2))
 
 
+def _together(some: Sequence[Seen]) -> tuple[Signs, Floats]:
+    """The signs of all views one after the other, and what was left at each."""
+    parts = zip(*(one.signs for one in some if one.signs is not None), strict=True)
+    left = np.concatenate([one.left[one.able] for one in some])
+    return Signs(*(np.concatenate(part, axis=-1) for part in parts)), left
+
+
+def _weights(terms: Floats, happened: Bools) -> tuple[float, ...]:
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(max_iter=1000).fit(terms[1:].T, happened)
+    return tuple(round(float(one), 3) for one in (model.intercept_[0], *model.coef_[0]))
+
+
 def told(one: Seen, calibration: Calibration, horizon_s: float) -> list[Told]:
     """The forecasts of a view under a calibration."""
-    its = calibrated(one.met, one.terms, calibration)
-    places: Iterator[int] = iter(range(one.met.shape[1]))
+    passages = _passages(one, calibration)
+    if one.driver is not None:
+        driver, met = one.driver
+        passages = [
+            None if own is None else driven(own, other, met=bool(now))
+            for own, other, now in zip(passages, _passages(driver, calibration), met, strict=True)
+        ]
     return [
-        told_at(one.view, t, passage_of(its, next(places)) if able else None, horizon_s)
-        for t, able in zip(one.t_s.tolist(), one.able.tolist(), strict=True)
+        told_at(one.view, t, passage, horizon_s)
+        for t, passage in zip(one.t_s.tolist(), passages, strict=True)
     ]
 
 
-def by_others(some: Sequence[Seen], families: Sequence[str]) -> Mapping[str, Calibration]:
-    """Of every family the calibration that was fitted on all the others."""
-    return {
-        family: fit([one for one, its in zip(some, families, strict=True) if its != family])
-        for family in dict.fromkeys(families)
-        if len(set(families)) > 1
-    }
+def _passages(one: Seen, calibration: Calibration) -> list[Passage | None]:
+    if one.signs is None:
+        return [None] * len(one.t_s)
+    its = calibrated(one.signs, calibration)
+    places: Iterator[int] = iter(range(len(its.probability)))
+    return [passage_of(its, next(places)) if able else None for able in one.able.tolist()]
+
+
+def by_others(its: Lessons) -> Mapping[str, Calibration]:
+    """Of every family the calibration that was fitted on all the others; empty of one alone."""
+    families = dict.fromkeys(its.families)
+    return {family: fit(its, family) for family in families if len(families) > 1}

@@ -44,8 +44,8 @@ def lasts(lows: Floats, seen: Ints) -> Bools:
     return found
 
 
-def growing_for(highs: Floats, seen: Ints) -> Floats:
-    """float64[n]: rows since the last one that was as low as a tenth of the way from the window's
+def growing_for(highs: Floats, seen: Ints) -> Ints:
+    """int64[n]: rows since the last one that was as low as a tenth of the way from the window's
     least to where it is now: how long the present growth has been going on. highs: as `lows`."""
     step = np.arange(len(highs))[:, None]
     valid = step < seen
@@ -53,7 +53,7 @@ def growing_for(highs: Floats, seen: Ints) -> Floats:
     now = highs[last, np.arange(highs.shape[1])]
     least = np.where(valid, highs, np.inf).min(axis=0)
     below = valid & (highs <= least + _BEGUN_SHARE * (now - least))
-    age: Floats = np.maximum(last - np.where(below, step, -1).max(axis=0), 0).astype(np.float64)
+    age: Ints = np.maximum(last - np.where(below, step, -1).max(axis=0), 0)
     return age
 
 

@@ -38,20 +38,28 @@ _MOST_PAIRS = 60
 @dataclass(frozen=True)
 class ForecasterSpec:
     """name; summary: what it does; source: where it comes from; foresee: see `passage.foresee`;
-    many: the same of many windows at once, where it can."""
+    many: the same of many windows at once, where it can; second: whether it goes by a second
+    signal too (`work`, `driver`)."""
 
     name: str
     summary: str
     source: str
     foresee: Foresee
     many: Callable[[Windows], Passages] | None = None
+    second: bool = False
 
     def judge(
-        self, highs: Floats, lows: Floats, level: Floats, step: float
+        self,
+        highs: Floats,
+        lows: Floats,
+        level: Floats,
+        step: float,
+        done: Floats | None = None,
     ) -> list[Passage | None]:
-        """Of blocks of `step` horizons, a row a past, NaN before its first block."""
+        """Of blocks of `step` horizons, a row a past, NaN before its first block; done: work done
+        by the end of each."""
         if self.many is not None:
-            said = self.many(windows(highs, lows, level, step))
+            said = self.many(windows(highs, lows, level, step, done if self.second else None))
             return [passage_of(said, place) for place in range(len(level))]
         found: list[Passage | None] = []
         for high, low, one in zip(highs, lows, level.tolist(), strict=True):
@@ -157,6 +165,7 @@ FORECASTERS: Mapping[str, ForecasterSpec] = {
             "Harvey (1989), Raftery et al. (2010), Mann (1945), Lomax (1954), Platt (1999)",
             foresee,
             foresee_all,
+            second=True,
         ),
         ForecasterSpec(
             "state_space", "the bank of local linear trends alone", "Harvey (1989)", state_space,

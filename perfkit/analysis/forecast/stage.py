@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from perfkit.analysis.forecast.capacities import Capacity
+from perfkit.analysis.forecast.capacities import Capacity, Series
+from perfkit.analysis.forecast.driver import driven
 from perfkit.analysis.forecast.history import History, Moments
 from perfkit.analysis.forecast.passage import (
     LEAST_POINTS,
@@ -59,9 +60,21 @@ class _Track:
     capacity: Capacity
     history: History
     evidence: dict[str, float] = field(default_factory=dict)
+    done: float = 0.0
     told: Finding | None = None
     median_s: float | None = None
     likely: int = 0
+
+    def series(self, periods: Block) -> Series:
+        """Its series, with the work done by the end of each period."""
+        found = self.capacity.series(periods)
+        if not self.capacity.work:
+            return found
+        # summed up one by one: however periods come, it is the same to the last bit
+        rates = np.nan_to_num(periods.floats(self.capacity.work), nan=0.0)
+        done = np.cumsum(np.append(self.done, rates))[1:]
+        self.done = float(done[-1])
+        return found._replace(done=done)
 
 
 class ForecastStage:
@@ -88,8 +101,18 @@ class ForecastStage:
         # whole blocks, so that each of them ends one forecast at most
         self._every_ns = self._block_ns * max(round(horizon_ns / MADE / self._block_ns), 1)
         self._tracks = [
-            _Track(one, History(KEPT, _LONG_GAP, restarts=not one.falling)) for one in capacities
+            _Track(
+                one,
+                History(KEPT, _LONG_GAP, restarts=not one.falling, works=bool(one.work)),
+            )
+            for one in capacities
         ]
+        metrics = [one.metric for one in capacities]
+        self._drivers = {
+            place: metrics.index(one.driver)
+            for place, one in enumerate(capacities)
+            if one.driver in metrics
+        }
         self._now_ns = 0
         self._made = 0
 
@@ -113,7 +136,7 @@ class ForecastStage:
         moments = np.flatnonzero(np.diff(made, prepend=self._made) > 0)
         self._made = max(self._made, int(made[-1]))
         numbers = periods.t_ns // self._block_ns
-        series = [track.capacity.series(periods) for track in self._tracks]
+        series = [track.series(periods) for track in self._tracks]
         known = [
             track.history.take(one, numbers, ends_ns, moments)
             for track, one in zip(self._tracks, series, strict=True)
@@ -138,29 +161,40 @@ class ForecastStage:
         """The passage of every capacity at every moment; None where nothing can be said."""
         least = max(LEAST_POINTS, int(np.ceil(LEAST_SEEN * self._horizon_ns / self._block_ns)) + 1)
         step = self._block_ns / self._horizon_ns
-        places, highs, lows, levels = [], [], [], []
+        places, met, highs, lows, levels, done = [], [], [], [], [], []
         for track, its in zip(self._tracks, known, strict=True):
             sign = -1.0 if track.capacity.falling else 1.0
-            able = (
-                (now_ns - its.seen_ns <= self._horizon_ns)
-                & (sign * its.value < sign * its.limit)
-                & (its.blocks >= least)
-            )
+            fresh = now_ns - its.seen_ns <= self._horizon_ns
+            there = track.capacity.met(its.value, its.limit)
+            known_both = np.isfinite(its.value) & np.isfinite(its.limit)
+            able = fresh & known_both & ~there & (its.blocks >= least)
+            met.append(fresh & there)
             places.append(np.flatnonzero(able))
             ends = (its.highs, its.lows) if sign > 0 else (-its.lows, -its.highs)
             highs.append(ends[0][able])
             lows.append(ends[1][able])
             levels.append(sign * its.limit[able])
+            done.append(its.done[able])
         passages: list[list[Passage | None]] = [[None] * len(now_ns) for _ in known]
         level = np.concatenate(levels) if levels else np.zeros(0)
         if not len(level):
             return passages
-        judged = self._forecaster.judge(np.concatenate(highs), np.concatenate(lows), level, step)
+        judged = self._forecaster.judge(
+            np.concatenate(highs), np.concatenate(lows), level, step, np.concatenate(done)
+        )
         at = 0
         for some, where in zip(passages, places, strict=True):
             for place in where.tolist():
                 some[place] = judged[at]
                 at += 1
+        if self._forecaster.second:
+            for own, other in self._drivers.items():
+                for place in places[own].tolist():
+                    passage = passages[own][place]
+                    if passage is not None:
+                        passages[own][place] = driven(
+                            passage, passages[other][place], met=bool(met[other][place])
+                        )
         return passages
 
     def _forecast(
@@ -196,14 +230,16 @@ class ForecastStage:
             return replace(base, reason="capacity unknown")
         if now_ns - int(its.seen_ns[place]) > self._horizon_ns:
             return replace(base, reason="no value for longer than the horizon")
-        sign = -1.0 if capacity.falling else 1.0
-        if sign * value >= sign * limit:
+        if capacity.met(its.value, its.limit)[place]:
             return replace(base, state=BEYOND)
         if passage is None:
             seen_s = max(int(its.blocks[place]) - 1, 0) * self._block_ns / 1e9
             least_s = max(LEAST_SEEN * horizon_s, (LEAST_POINTS - 1) * self._block_ns / 1e9)
             return replace(
-                base, state=TOO_LITTLE, reason=f"{seen_s:.0f} s seen, {least_s:.0f} s needed"
+                base,
+                state=TOO_LITTLE,
+                reason=f"{seen_s:.0f} s seen, {least_s:.0f} s needed",
+                evidence={"longest_horizon_s": seen_s / LEAST_SEEN, **evidence},
             )
         sure = passage.probability
         near = passage.median is not None and passage.median <= 1.0
@@ -215,6 +251,7 @@ class ForecastStage:
         )
         return replace(
             base,
+            evidence={**_signs(passage, horizon_s), **evidence},
             state=CROSSING if likely else CLEAR,
             level=level,
             probability=sure,
@@ -298,6 +335,17 @@ class ForecastStage:
             },
             text=f"{one.metric} will meet {one.against}",
         )
+
+
+def _signs(passage: Passage, horizon_s: float) -> dict[str, float]:
+    """What a passage rests on, by name."""
+    signs = {
+        "growing_s": None if passage.age is None else passage.age * horizon_s,
+        "lasting": passage.lasting,
+        "explained_by_work_ratio": passage.explained,
+        "driven": 1.0 if passage.driven else None,
+    }
+    return {name: number for name, number in signs.items() if number is not None}
 
 
 def _moved(before_s: float | None, now_s: float | None) -> bool:
