@@ -10,7 +10,7 @@ from typing import Any
 
 from perfkit.model.decision import Decision
 from perfkit.model.finding import Finding
-from perfkit.model.forecast import BEYOND, CLEAR, CROSSING, TOO_LITTLE, Forecast
+from perfkit.model.forecast import BEYOND, CLEAR, CROSSING, TOO_LITTLE, WATCH_FROM, Forecast
 from perfkit.model.text import printable
 from perfkit.report import Page
 from perfkit.report.findings import clock
@@ -22,6 +22,7 @@ SCHEMA = "1.0"
 
 _STYLES = {"notice": "bold red", "watch": "bold yellow", "beyond": "bold red"}
 _INDENT = 11
+_ROUND_HORIZONS = {"10s": 10, "20s": 20, "30s": 30, "1m": 60, "2m": 120, "3m": 180, "4m": 240}
 _SAID = frozenset({BEYOND, CROSSING, CLEAR})
 
 
@@ -40,7 +41,23 @@ def as_text(
     if not forecasts:
         sheet.line(("nothing is recorded that could run out or degrade", ""))
     write(sheet, forecasts, decisions)
+    shorter = _shorter_horizon(forecasts)
+    if shorter:
+        sheet.line(("", ""))
+        sheet.paragraph(f"With --horizon {shorter}, as much as was seen is enough.", QUIET)
     return ink(sheet.lines, page)
+
+
+def _shorter_horizon(forecasts: Sequence[Forecast]) -> str:
+    """The longest round horizon that something could be said for, empty where something was said."""
+    if any(one.state in _SAID for one in forecasts):
+        return ""
+    enough_s = max(
+        (one.evidence["longest_horizon_s"] for one in forecasts if one.state == TOO_LITTLE),
+        default=0.0,
+    )
+    fit = [words for words, seconds in _ROUND_HORIZONS.items() if seconds <= enough_s]
+    return fit[-1] if fit else ""
 
 
 def write(sheet: Sheet, forecasts: Sequence[Forecast], decisions: Sequence[Decision]) -> None:
@@ -128,9 +145,41 @@ def sentence(forecast: Forecast) -> str:
         left = "" if margin is None else f", {format_by_name(metric, margin)} left"
         risk = ""
         if forecast.probability is not None:
-            risk = f" (probability {_percent(forecast.probability)})"
+            risk = f" (probability {_percent(forecast.probability)}{_surge(forecast)})"
         return f"{level}: no crossing in sight{left}{risk}"
-    return f"{level}: {_when(forecast)}{sure}"
+    return f"{level}: {_when(forecast)}{sure}{_evidence(forecast)}"
+
+
+def _surge(forecast: Forecast) -> str:
+    """What it would be if what goes on now went on, where that is another story."""
+    risk = forecast.surge_risk
+    if risk is None or risk < WATCH_FROM:
+        return ""
+    work = forecast.evidence.get("explained_by_work_ratio", 0.0)
+    why = "; it grows with the work" if work >= WATCH_FROM else ""
+    return f", {_percent(risk)} if it just went on{why}"
+
+
+def _evidence(forecast: Forecast) -> str:
+    """What it rests on, from `; ` on; empty where nothing is known."""
+    known = dict(forecast.evidence)
+    growing_s, lasting, work, driven = (
+        known.pop(name, None)
+        for name in ("growing_s", "lasting", "explained_by_work_ratio", "driven")
+    )
+    said = []
+    if driven:
+        said.append("foreseen by what drives it")
+    elif growing_s:
+        manner = "steadily" if lasting else "unsteadily"
+        said.append(f"growing for {_time(growing_s)}, {manner}")
+        if work is not None:
+            said.append(f"{_percent(work)} of that goes with the work")
+    said += [
+        f"{name.removesuffix('_last').removesuffix('_mean')} {format_by_name(name, number)}"
+        for name, number in known.items()
+    ]
+    return f"; {', '.join(said)}" if said else ""
 
 
 def _percent(probability: float) -> str:

@@ -56,6 +56,34 @@ def test_a_sure_forecast_says_when_and_how_surely() -> None:
     assert "high clear_cache (level aggressive): memory_exhaustion (rss_bytes)" in said
 
 
+def test_a_forecast_says_what_it_rests_on() -> None:
+    """How long it has been growing, how much of that the work explains, and what else is known."""
+    grown = {"growing_s": 90.0, "lasting": 1.0, "explained_by_work_ratio": 0.25}
+    said = text(replace(SURE, evidence={**grown, "psi_memory_some_percent_mean": 3.0}))
+    said = " ".join(said.replace("\u2009", " ").replace("\u202f", " ").split())
+    assert "92 % sure; growing for 1 m 30 s, steadily, 25 % of that goes with the work" in said
+    assert "psi_memory_some_percent 3.00 %" in said
+    queue = replace(SURE, evidence={**grown, "driven": 1.0, "worker_utilisation_ratio": 0.96})
+    said = " ".join(text(queue).split())
+    assert "foreseen by what drives it, worker_utilisation_ratio 96.0 %" in said
+    assert "growing" not in said
+
+
+def test_a_surge_that_is_not_believed_is_said() -> None:
+    """Where it would be met if what goes on now went on, and why that is not to be expected."""
+    surge = replace(CALM, surge_risk=0.9, evidence={"explained_by_work_ratio": 0.8})
+    assert "(probability 1 %, 90 % if it just went on; it grows with the work)" in text(surge)
+    assert "went on" not in text(replace(CALM, surge_risk=0.4))
+
+
+def test_too_short_a_session_is_told_what_would_do() -> None:
+    """Only where nothing at all could be said."""
+    short = replace(CALM, state=TOO_LITTLE, evidence={"longest_horizon_s": 130.0})
+    assert "With --horizon 2m, as much as was seen is enough" in text(short)
+    assert "With --horizon" not in text(short, CALM)
+    assert "With --horizon" not in text(replace(short, evidence={"longest_horizon_s": 3.0}))
+
+
 def test_no_crossing_in_sight_has_its_margin() -> None:
     """Plainly, with what is left."""
     said = " ".join(text(CALM).split())
@@ -66,7 +94,13 @@ def test_no_crossing_in_sight_has_its_margin() -> None:
 def test_what_cannot_be_said_says_why() -> None:
     """Kinds of one reason together; a kind of which something is known is left out."""
     lack = replace(SILENT, kind="fps_degradation", metric="fps")
-    short = replace(SILENT, kind="cpu_saturation", state=TOO_LITTLE, reason="20 s of 100 s")
+    short = replace(
+        SILENT,
+        kind="cpu_saturation",
+        state=TOO_LITTLE,
+        reason="20 s of 100 s",
+        evidence={"longest_horizon_s": 40.0},
+    )
     other = replace(SURE, metric="cgroup_memory_bytes", state=UNKNOWN, reason="capacity unknown")
     said = text(SURE, SILENT, lack, short, other)
     assert "disk exhaustion, fps degradation: no values" in said
