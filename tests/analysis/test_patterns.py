@@ -189,6 +189,13 @@ def test_a_warm_up_ends_when_the_metric_has_settled() -> None:
     assert warm.end_ns == round(warm.evidence["warm_up_s"]) * SECOND
 
 
+def test_a_start_of_two_points_is_no_warm_up() -> None:
+    """Too short for the running median to see it at all: how a redis begins that is then filled."""
+    values = noise(400)
+    values[:2] = 40.0
+    assert "warm_up" not in kinds(values)
+
+
 def test_a_ceiling_is_a_plateau() -> None:
     """Load that would go on where the quota ends."""
     values = np.minimum(100 + 4 * (red(480, 0.95, seed=5) - 100), 104)

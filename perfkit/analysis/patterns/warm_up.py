@@ -73,7 +73,8 @@ class WarmUps(OneByOne):
         smooth = _running_median(values)
         band = max(0.15 * abs(away), high - low)
         outside = np.flatnonzero(np.abs(smooth - level) > band)
-        settled = int(outside[-1]) + 1
+        # of a start of two points the running median shows nothing
+        settled = int(outside[-1]) + 1 if len(outside) else 0
         if not _SHORTEST <= settled <= half:
             return None
         way = np.sign(away) * (smooth[: settled + 1] - level)
