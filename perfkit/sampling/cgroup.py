@@ -3,6 +3,7 @@
 A limit may sit on any ancestor (a systemd slice, a container's root). Memory is read from the
 group whose limit is the tightest, so that usage and limit speak of the same group; throttling
 from the group whose CPU quota is the tightest. Without any limit, the target's own group is read.
+A target that moves to another group takes its counters along: they go on from where they were.
 
 Sources: Documentation/admin-guide/cgroup-v2.rst; cgroup-v1/memory.rst; scheduler/sched-bwc.rst.
 """
@@ -30,6 +31,9 @@ _THROTTLING_V1: Wanted = (*_THROTTLING_V2[:2], ("cgroup_throttled_ns", "\nthrott
 _INACTIVE_V1: Wanted = (("cgroup_memory_inactive_file_bytes", "\ntotal_inactive_file ", 1),)
 _EVENTS_V1: Wanted = (("cgroup_oom_kills_count", "\noom_kill ", 1),)
 
+_COUNTED = tuple(name for name, _, _ in (*_USAGE_V2, *_THROTTLING_V2, *_EVENTS_V2))
+"""What only ever grows, in one group."""
+
 # Version 1 writes "no limit" as the largest multiple of a page that a long can hold.
 _NO_LIMIT = 1 << 62
 
@@ -42,16 +46,29 @@ class Cgroup:
     """
 
     def __init__(self, proc: str, sys: str, pid: int) -> None:
-        self._paths = _controller_paths(proc, sys, pid)
-        self.version = 2 if "" in self._paths else 1 if self._paths else 0
+        self._proc, self._sys, self._pid = proc, sys, pid
+        self._told = ""
+        self._paths: dict[str, list[str]] = {}
+        self.version = 0
         self._kept: dict[str, int] = {}
         self._memory: tuple[str, int | None] = ("", None)
         self._cpu: tuple[str, float | None] = ("", None)
         self._tasks: tuple[str, int] | None = None
+        self._source: tuple[object, ...] = ()
+        self._latest: Values = {}
+        self._before: dict[str, int | float] = {}
+        self._joins: set[str] = set()
         self.find_limits()
 
     def find_limits(self) -> None:
-        """Look for the tightest limits again; they may change, so the slow cadence calls this."""
+        """Look for the group and the tightest limits again: the target may be moved and limits may
+        be set while it runs, so the slow cadence calls this."""
+        told = _read(f"{self._proc}/{self._pid}/cgroup") or ""
+        if told != self._told and told:
+            self._told = told
+            self.close()
+            self._paths = _controller_paths(told, self._sys)
+            self.version = 2 if "" in self._paths else 1 if self._paths else 0
         memory = self._paths.get("memory", self._paths.get("", []))
         cpu = self._paths.get("cpu", self._paths.get("", []))
         limits = [(_memory_limit(path), path) for path in memory]
@@ -102,7 +119,23 @@ class Cgroup:
             values["cgroup_cpu_limit_cores"] = self._cpu[1]
         if self._memory[1] is not None:
             values["cgroup_memory_limit_bytes"] = self._memory[1]
+        self._go_on(values)
         return values
+
+    def _go_on(self, values: Values) -> None:
+        """Let counters of another group than before go on from where they were."""
+        source = (self._told, self._memory[0], self._cpu[0])
+        if self._source and source != self._source:
+            self._joins = set(_COUNTED)
+        self._source = source
+        for name in _COUNTED:
+            if name not in values:
+                continue
+            if name in self._joins:
+                self._joins.discard(name)
+                self._before[name] = self._latest.get(name, values[name]) - values[name]
+            values[name] += self._before.get(name, 0)
+            self._latest[name] = values[name]
 
     def _read_v2(self, values: Values) -> None:
         self._take(values, self._paths[""][0], "cpu.stat", _USAGE_V2)
@@ -157,12 +190,13 @@ class Cgroup:
             return None  # the group is gone: its last member has left it
 
 
-def _controller_paths(proc: str, sys: str, pid: int) -> dict[str, list[str]]:
+def _controller_paths(told: str, sys: str) -> dict[str, list[str]]:
     """Controller to the group's directory and its ancestors' (own first); "" is version 2.
 
-    Version 2 counts only where it has controllers: on a hybrid host its tree is bare.
+    told: /proc/PID/cgroup. Version 2 counts only where it has controllers: on a hybrid host its
+    tree is bare.
     """
-    lines = (_read(f"{proc}/{pid}/cgroup") or "").splitlines()
+    lines = told.splitlines()
     unified: list[str] = []
     legacy: dict[str, list[str]] = {}
     for line in lines:

@@ -59,6 +59,46 @@ def test_a_changed_limit_is_found_again(tmp_path: Path) -> None:
     assert group.read()["cgroup_memory_bytes"] == 1
 
 
+def test_a_target_that_moves_is_followed_and_its_counters_go_on(tmp_path: Path) -> None:
+    """A launcher puts itself into a group and becomes the program; what was counted stays counted."""
+    group = Cgroup(*lay(tmp_path, V2), 7)
+    before = group.read()
+    box = "sys/fs/cgroup/box"
+    lay(
+        tmp_path,
+        {
+            "proc/7/cgroup": "0::/box\n",
+            f"{box}/memory.max": "700\n",
+            f"{box}/memory.current": "300\n",
+            f"{box}/memory.events": "max 90\noom_kill 0\n",
+            f"{box}/cpu.max": "max 100000\n",
+            f"{box}/cpu.stat": "usage_usec 1000\nnr_periods 0\nnr_throttled 0\nthrottled_usec 0\n",
+        },
+    )
+    assert group.read() == before
+    group.find_limits()
+    moved = group.read()
+    assert (moved["cgroup_memory_bytes"], moved["cgroup_memory_limit_bytes"]) == (300, 700)
+    assert "cgroup_cpu_limit_cores" not in moved
+    counted = {
+        name: value
+        for name, value in before.items()
+        if name.endswith("_count") or name in ("cgroup_cpu_ns", "cgroup_throttled_ns")
+    }
+    assert {name: moved[name] for name in counted} == counted
+    lay(
+        tmp_path,
+        {
+            f"{box}/memory.events": "max 95\noom_kill 1\n",
+            f"{box}/cpu.stat": "usage_usec 1002\nnr_periods 0\nnr_throttled 0\nthrottled_usec 0\n",
+        },
+    )
+    later = group.read()
+    assert later["cgroup_cpu_ns"] == before["cgroup_cpu_ns"] + 2_000
+    assert later["cgroup_memory_limit_hits_count"] == before["cgroup_memory_limit_hits_count"] + 5
+    assert later["cgroup_oom_kills_count"] == before["cgroup_oom_kills_count"] + 1
+
+
 def test_version_1_reads_each_controller_from_its_own_tree(tmp_path: Path) -> None:
     """cpuacct, cpu and memory are separate mounts; 2^63 less a page is no limit."""
     roots = lay(
