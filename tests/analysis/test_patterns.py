@@ -190,9 +190,9 @@ def test_a_warm_up_ends_when_the_metric_has_settled() -> None:
 
 
 def test_a_start_of_two_points_is_no_warm_up() -> None:
-    """Too short for the running median to see it at all: how a redis begins that is then filled."""
+    """Too short for the running median to see it: how a redis began that was then filled."""
     values = noise(400)
-    values[:2] = 40.0
+    values[1:3] = 40.0
     assert "warm_up" not in kinds(values)
 
 

@@ -45,6 +45,7 @@ KEPT = round(PAST * BLOCKS)
 MADE = 10
 """Forecasts a horizon; no more than one a block."""
 
+_OVER = {BEYOND: "its capacity is met", TOO_LITTLE: "it began anew"}
 _CLOSES_BELOW = 0.4
 _MOVED_SHARE = 0.25
 _LONG_GAP = 15
@@ -293,13 +294,13 @@ class ForecastStage:
             return
         over = one.state != CROSSING and (one.probability or 0.0) < _CLOSES_BELOW
         if over:
-            why = "its capacity is met" if one.state == BEYOND else "no crossing in sight any more"
+            why = _OVER.get(one.state) or one.reason or "no crossing in sight any more"
             yield replace(
                 told,
                 known_at_ns=one.at_ns,
                 end_ns=one.at_ns,
                 value=one.value,
-                text=f"{told.text}; over: {one.reason or why}",
+                text=f"{told.text}; over: {why}",
             )
             track.told = track.median_s = None
             return
