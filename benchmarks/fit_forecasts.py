@@ -3,7 +3,7 @@
     python benchmarks/fit_forecasts.py DIR [COLUMN]
 
 DIR is one of `perfkit lab run-all --only forecast`; COLUMN of its views.csv names the groups that
-are left out in turn: family unless told, program or kind. Prints the calibration of all and without
+are left out in turn: family unless told, shape (of the course), program or kind. Prints the calibration of all and without
 each, a verdict "leak or not" at 75 % of each run, then every figure of the forecasts of each group
 by the calibration of the others, with its 90 % interval by bootstrap over recordings: by the metric
 alone, with second signals, and of `predict_linear` and the two windows. Nothing is written: the

@@ -22,11 +22,9 @@ from perfkit.analysis.watched import MOST_WATCHED, Watched, watched
 from perfkit.model.baseline import Baseline
 from perfkit.model.block import Block
 from perfkit.model.finding import Finding
+from perfkit.model.forecast import HORIZON_NS
 from perfkit.model.metric import Metric
 from perfkit.model.thresholds import Thresholds
-
-HORIZON_NS = 300_000_000_000
-"""How far ahead forecasts look unless told otherwise."""
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,7 @@ def replay(
     """
     from perfkit.model.finding import Finding
     from perfkit.report import findings as shown
+    from perfkit.report.forecasts import as_lines
     from perfkit.workflows.follow import follow as followed
     from perfkit.workflows.replay import Changes, Replay
 
@@ -77,11 +78,14 @@ def replay(
     differences = run.differences() if run.changed else None
     raised, missed = run.insights() if run.changed else ([], [])
     if json:
-        deliver(shown.as_json(str(session), found, differences, raised, missed), None)
+        said = (found, differences, raised, missed, run.forecasts, run.decisions)
+        deliver(shown.as_json(str(session), *said), None)
         return
     remarks = sum(one.severity == "info" for one in found)
     if remarks == len(found) and not all_:
         typer.echo(f"Nothing was found{f' but {remarks} remarks (--all)' if remarks else ''}.")
+    typer.echo("\nForecasts, as they stood at the end:")
+    typer.echo(as_lines(run.forecasts, run.decisions, page), nl=False)
     if differences is not None:
         typer.echo("\nAgainst the usual settings:")
         typer.echo(shown.differences_as_text(differences, raised, missed, page), nl=False)

@@ -20,6 +20,9 @@ WATCH = "watch"
 NOTICE = "notice"
 """Levels: likelier than not; so sure and so near that plans go by it."""
 
+HORIZON_NS = 300_000_000_000
+"""How far ahead forecasts look unless told otherwise."""
+
 WATCH_FROM = 0.5
 NOTICE_FROM = 0.8
 

@@ -10,8 +10,8 @@ from perfkit.model.detection import AlarmRate, DetectionScore, Recall
 from perfkit.model.finding import Finding
 from perfkit.model.text import printable
 from perfkit.report import Page
-from perfkit.report.findings import clock
 from perfkit.report.rows import as_table
+from perfkit.report.units import clock
 
 _RECALL = (
     "faults", "found", "recall", "median delay s", "90 % delay s",

@@ -8,13 +8,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from perfkit.model.decision import Decision
 from perfkit.model.difference import Difference
 from perfkit.model.finding import DOWN, UP, Finding
+from perfkit.model.forecast import Forecast
 from perfkit.model.insight import Insight
 from perfkit.model.text import printable
 from perfkit.report import Page
+from perfkit.report.forecasts import as_dict as forecast_as_dict
+from perfkit.report.forecasts import decision_as_dict, ordered
 from perfkit.report.sheet import QUIET, Sheet, ink
-from perfkit.report.units import format_by_name
+from perfkit.report.units import clock, format_by_name
 
 SCHEMA = "1.0"
 """Of the JSON; fields are only ever added."""
@@ -78,16 +82,6 @@ def sentence(finding: Finding) -> str:
     return printable(finding.text) + (f" ({', '.join(parts)})" if parts else "")
 
 
-def clock(t_ns: int) -> str:
-    """Session time as `M:SS.s` or `H:MM:SS`."""
-    tenths = round(t_ns / 1e8)
-    minutes, tenths = divmod(tenths, 600)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours}:{minutes:02d}:{tenths // 10:02d}"
-    return f"{minutes}:{tenths // 10:02d}.{tenths % 10}"
-
-
 def insight_as_text(insight: Insight, page: Page) -> str:
     """A line for a person, ended, on an insight of the last minute."""
     sheet = Sheet.of(page)
@@ -142,12 +136,16 @@ def as_json(
     differences: Sequence[Difference] | None,
     raised: Sequence[Insight] = (),
     missed: Sequence[Insight] = (),
+    forecasts: Sequence[Forecast] = (),
+    decisions: Sequence[Decision] = (),
 ) -> str:
     """Everything of one replay as JSON; differences are null where nothing was changed."""
     said: dict[str, Any] = {
         "schema": SCHEMA,
         "source": source,
         "findings": [as_dict(one) for one in findings],
+        "forecasts": [forecast_as_dict(one) for one in ordered(forecasts)],
+        "decisions": [decision_as_dict(one) for one in decisions],
         "differences": None,
     }
     if differences is not None:

@@ -13,9 +13,8 @@ from perfkit.model.finding import Finding
 from perfkit.model.forecast import BEYOND, CLEAR, CROSSING, TOO_LITTLE, WATCH_FROM, Forecast
 from perfkit.model.text import printable
 from perfkit.report import Page
-from perfkit.report.findings import clock
 from perfkit.report.sheet import HEADING, QUIET, Sheet, ink
-from perfkit.report.units import format_by_name, format_value
+from perfkit.report.units import clock, format_by_name, format_value
 
 SCHEMA = "1.0"
 """Of the JSON; fields are only ever added."""
@@ -45,6 +44,13 @@ def as_text(
     if shorter:
         sheet.line(("", ""))
         sheet.paragraph(f"With --horizon {shorter}, as much as was seen is enough.", QUIET)
+    return ink(sheet.lines, page)
+
+
+def as_lines(forecasts: Sequence[Forecast], decisions: Sequence[Decision], page: Page) -> str:
+    """The same without a heading, below something else."""
+    sheet = Sheet.of(page)
+    write(sheet, forecasts, decisions)
     return ink(sheet.lines, page)
 
 

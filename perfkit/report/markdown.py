@@ -31,11 +31,11 @@ from perfkit.report.facts import (
     unknown_sentences,
     verdict_words,
 )
-from perfkit.report.findings import clock, sentence
+from perfkit.report.findings import sentence
 from perfkit.report.forecasts import decision_sentence, lines
 from perfkit.report.patterns import lines as pattern_lines
 from perfkit.report.sparkline import sparkline
-from perfkit.report.units import UNKNOWN
+from perfkit.report.units import UNKNOWN, clock
 
 _ACTIVE = re.compile(r"[\\`*_\[\]<>|~&$#]")
 _REFERENCE = re.compile(r"@(?=\w)|\\#(?=\d)|\bGH-(?=\d)|:(?=//)|\b[wW]{3}(?=\.)")

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from perfkit.model.finding import Finding
 from perfkit.model.report import Report
 from perfkit.model.text import printable
-from perfkit.report.findings import clock
-from perfkit.report.units import format_by_name, format_value
+from perfkit.report.units import clock, format_by_name, format_value
 
 MOST = 6
 

@@ -217,3 +217,13 @@ _FORMATTERS: dict[str, Callable[[float | int], str]] = {
     "cores": _cores,
     "number": format_number,
 }
+
+
+def clock(t_ns: int) -> str:
+    """Session time as `M:SS.s` or `H:MM:SS`."""
+    tenths = round(t_ns / 1e8)
+    minutes, tenths = divmod(tenths, 600)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours}:{minutes:02d}:{tenths // 10:02d}"
+    return f"{minutes}:{tenths // 10:02d}.{tenths % 10}"

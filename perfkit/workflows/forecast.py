@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from perfkit.actions.decide import decide
-from perfkit.analysis.pipeline import HORIZON_NS, Pipeline, Settings
+from perfkit.analysis.pipeline import Pipeline, Settings
 from perfkit.errors import UsageError
 from perfkit.model.decision import Decision
 from perfkit.model.finding import Finding
@@ -88,8 +88,10 @@ def follow(
 
 
 def _settings(overrides: Sequence[str], horizon: str | None) -> Settings:
-    horizon_ns = HORIZON_NS if horizon is None else parse_duration(horizon, "--horizon")
-    return replace(pipeline_settings(overrides), horizon_ns=horizon_ns)
+    settings = pipeline_settings(overrides)
+    if horizon is None:
+        return settings
+    return replace(settings, horizon_ns=parse_duration(horizon, "--horizon"))
 
 
 def _longest_pause_ns(recording: Recording) -> int:

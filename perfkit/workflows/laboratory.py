@@ -35,7 +35,7 @@ from perfkit.workflows.report_file import write_report
 VIEWS_FILE = "views.csv"
 VIEW_COLUMNS = (
     "view", "file", "metric", "capacity", "crosses", "t_cross_s", "end_s",
-    "falling", "limit", "program", "family", "kind", "seed", "leaks", "looks",
+    "falling", "limit", "program", "family", "shape", "kind", "seed", "leaks", "looks",
 )  # fmt: skip
 
 # A perfkit and a program have come up after so long each, with two of them at a time.
@@ -187,11 +187,12 @@ def batches(jobs: Sequence[Job], side_by_side: int) -> Iterator[list[Job]]:
 
 def write_views(folder: Path) -> None:
     """Gather the views of all truths in a folder into its views.csv, if there are any."""
-    families = {one.name: one.module or one.name for one in PROGRAMS}
+    programs = {one.name: one for one in PROGRAMS}
     rows: list[dict[str, Any]] = []
     for path in sorted(folder.glob(f"*{truth.SUFFIX}")):
         known = json.loads(path.read_text("utf-8"))
         file = path.name.removesuffix(truth.SUFFIX)
+        program = programs.get(known["program"])
         for number, view in enumerate(known["views"], 1):
             crossed = view["t_cross_s"]
             rows.append(
@@ -200,7 +201,8 @@ def write_views(folder: Path) -> None:
                     **{name: view.get(name) for name in ("metric", "capacity", "limit", "end_s")},
                     "view": f"{file.removesuffix('.parquet')}/{number}",
                     "file": file,
-                    "family": families.get(known["program"], ""),
+                    "family": (program.module or program.name) if program else "",
+                    "shape": program.shape if program else "",
                     "crosses": int(view["crosses"]),
                     "falling": int(view["falling"]),
                     "leaks": int(known["leaks"]),

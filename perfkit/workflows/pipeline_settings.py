@@ -33,8 +33,10 @@ def pipeline_settings(
         from perfkit.workflows.baseline import load_baseline
 
         learned = load_baseline(baseline, host=host, allow_different_hosts=allow_different_hosts)
+    chosen = load_settings(overrides)
     return Settings(
-        thresholds=load_settings(overrides).thresholds,
+        thresholds=chosen.thresholds,
+        horizon_ns=chosen.forecast.horizon_ns,
         baseline=learned,
         detector=known_detector(detector),
     )

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from perfkit.actions.decide import decide
 from perfkit.analysis.differences import differences
-from perfkit.analysis.pipeline import Settings
+from perfkit.analysis.pipeline import Pipeline, Settings
+from perfkit.model.decision import Decision
 from perfkit.model.difference import Difference
 from perfkit.model.finding import Finding
+from perfkit.model.forecast import Forecast
 from perfkit.model.insight import Insight
-from perfkit.workflows.findings import findings, part_of_session
+from perfkit.workflows.findings import findings, part_of_session, standing
 from perfkit.workflows.insights import insights
 from perfkit.workflows.pipeline_settings import pipeline_settings
 from perfkit.workflows.source import open_recording
@@ -51,7 +54,8 @@ class Changes:
 class Replay:
     """One session, replayed with changes.
 
-    changed: whether there are any, so that a difference can be told.
+    changed: whether there are any, so that a difference can be told. forecasts: as they stood at
+    the end, once `findings` has come to it; decisions: what to consider against them.
     """
 
     def __init__(
@@ -68,13 +72,19 @@ class Replay:
         self._settings = changes.settings(self._recording.session.host)
         self._found: list[Finding] = []
         self.changed: bool = changes != Changes()
+        self.forecasts: tuple[Forecast, ...] = ()
+        self.decisions: tuple[Decision, ...] = ()
 
     def findings(self) -> Iterator[Finding]:
         """What is found, as it becomes known on the session's clock."""
         self._found = []
-        for one in findings(self._recording, self._settings, None, *self._part):
+        ended: list[Pipeline] = []
+        said = findings(self._recording, self._settings, None, *self._part, ended.append)
+        for one in said:
             self._found.append(one)
             yield one
+        self.forecasts = standing(ended[0], self._recording)
+        self.decisions = decide(self.forecasts)
 
     def differences(self) -> list[Difference]:
         """What the changes change of the findings, once `findings` has come to its end."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from perfkit.errors import PerfkitError, UnusableInput, UsageError
+from perfkit.model.forecast import HORIZON_NS
 from perfkit.model.text import printable
 from perfkit.model.thresholds import (
     NAMES,
@@ -22,6 +23,7 @@ from perfkit.model.thresholds import (
     fault_of_mark,
     fault_of_order,
 )
+from perfkit.workflows.durations import parse_duration
 
 OWN_FILE = "perfkit.toml"
 SHARED_FILE = "pyproject.toml"
@@ -31,10 +33,18 @@ Table = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
+class ForecastSettings:
+    """horizon_ns: how far ahead forecasts look."""
+
+    horizon_ns: int = HORIZON_NS
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything that can be set, one field a section."""
 
     thresholds: Thresholds = field(default_factory=Thresholds)
+    forecast: ForecastSettings = field(default_factory=ForecastSettings)
 
 
 @dataclass(frozen=True)
@@ -127,7 +137,27 @@ def _marks(name: str, marks: Table, origin: Origin) -> dict[str, float]:
     return read
 
 
-SECTIONS: Mapping[str, Section] = {"thresholds": Section(_thresholds, NAMES)}
+def _forecast(settings: ForecastSettings, table: Table, origin: Origin) -> ForecastSettings:
+    for name, value in table.items():
+        key = f"forecast.{name}"
+        if name not in _OF_FORECASTS:
+            raise origin.wrong(key, f"is no setting of forecasts{_meant(name, _OF_FORECASTS)}")
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise origin.wrong(key, "has to be a length of time such as 5m")
+        try:
+            settings = replace(settings, horizon_ns=parse_duration(str(value), "it"))
+        except UsageError:
+            shown = printable(repr(value), 40)
+            raise origin.wrong(key, f"has to be a length of time such as 5m, not {shown}") from None
+    return settings
+
+
+_OF_FORECASTS = ("horizon",)
+
+SECTIONS: Mapping[str, Section] = {
+    "thresholds": Section(_thresholds, NAMES),
+    "forecast": Section(_forecast, _OF_FORECASTS),
+}
 
 
 def _meant(name: str, known: Iterable[str]) -> str:

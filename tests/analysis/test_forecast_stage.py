@@ -147,6 +147,18 @@ def test_hours_asleep_are_no_growth_and_no_calm() -> None:
     assert slept.median_s == pytest.approx(awake.median_s, rel=0.1)
 
 
+def test_a_longer_horizon_is_no_less_sure() -> None:
+    """What is met within 30 s is met within 4 minutes: 230 s of a leak, 18 s are left."""
+    block = periods(100 + 2.82 * np.arange(230.0) + rng().normal(0, 1, 230), 800.0)
+    chances = []
+    for horizon in (30, 60, 120, 240):
+        stage = ForecastStage(DESCRIPTORS, SECOND, horizon * SECOND)
+        stage.add(block, ())
+        chances.append(stage.standing[0].probability or 0.0)
+    assert min(chances) > 0.7
+    assert max(chances) - min(chances) < 0.15
+
+
 def test_time_may_be_compressed() -> None:
     """The same course ten times as slow with ten times the horizon gives times ten times as long."""
     values = 100 + 2.5 * np.arange(230.0)

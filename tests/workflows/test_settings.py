@@ -56,6 +56,14 @@ class TestFiles:
 
         assert found[0] == found[1] == Thresholds(fps=Threshold(45, 20))
 
+    def test_how_far_forecasts_look_is_a_length_of_time(self, tmp_path: Path) -> None:
+        """As options have it, or a number of seconds; --set goes last."""
+        assert DEFAULTS.forecast.horizon_ns == 300 * 10**9
+        write(tmp_path, "perfkit.toml", "[forecast]\nhorizon = '30m'")
+        assert load_settings(folder=tmp_path).forecast.horizon_ns == 1800 * 10**9
+        for said in ("horizon=90", "forecast.horizon=1.5m", "forecast.horizon='90s'"):
+            assert load_settings([said], tmp_path).forecast.horizon_ns == 90 * 10**9
+
     def test_the_nearest_folder_with_settings_counts(self, tmp_path: Path) -> None:
         """A pyproject.toml without a word on perfkit is passed over."""
         write(tmp_path, "perfkit.toml", "[thresholds]\nfps = {warning = 45}")
@@ -89,7 +97,10 @@ class TestFiles:
         ("text", "words"),
         [
             ("[threshold]", "threshold is no section; did you mean thresholds?"),
-            ("colour = 1", "colour is no section; there is thresholds"),
+            ("colour = 1", "colour is no section; there are thresholds, forecast"),
+            ("[forecast]\nhorizon = true", "forecast.horizon has to be a length of time"),
+            ("[forecast]\nhorizon = 'soon'", "such as 5m, not 'soon'"),
+            ("[forecast]\nhorizont = '5m'", "is no setting of forecasts; did you mean horizon?"),
             ("thresholds = 3", "thresholds has to be a table"),
             ("[thresholds]\nfsp = {warning = 1}", "thresholds.fsp is no threshold; did you mean fps?"),
             ("[thresholds]\nfps = 50", "thresholds.fps has to be a table"),

@@ -42,6 +42,12 @@ _SURE = 0.98
 _YOUNGEST = 0.1
 """Horizons: growth is no younger than a block of the bank."""
 
+_SOON = 0.05
+"""Horizons: ages and times below it are about the same."""
+
+_OUT_OF_SIGHT = 5.0
+"""Horizons that are left where nothing is foreseen."""
+
 _WITHIN = AHEAD <= 1.0 + 1e-9
 
 
@@ -163,10 +169,17 @@ def signs_of(past: Windows) -> Signs:
 
 def terms(met: Floats, gate: Floats, age: Floats) -> Floats:
     """float64[5, n]: 1; log odds of a crossing within the horizon, growth ending as it does; how
-    far the gate is open; both; logarithm of the age of growth, in horizons."""
+    far the gate is open; both; logarithm of the age of growth over the time that is left.
+
+    None of them asks how long the horizon is but the first: what has grown for a minute and has
+    five seconds left is as sure within ten seconds as within five minutes.
+    """
     chance = np.clip(_outlived(met, np.maximum(age, _YOUNGEST)), 1.0 - _SURE, _SURE)
     odds = np.log(chance / (1.0 - chance))
-    return np.stack([np.ones_like(odds), odds, gate, gate * odds, np.log(age + _YOUNGEST)])
+    left = np.nan_to_num(_when(met, 0.5), nan=_OUT_OF_SIGHT)
+    return np.stack(
+        [np.ones_like(odds), odds, gate, gate * odds, np.log((age + _SOON) / (left + _SOON))]
+    )
 
 
 def calibrated(signs: Signs, calibration: Calibration) -> Passages:
