@@ -25,7 +25,7 @@ from perfkit.analysis.forecast.passage import PAST, single
 from perfkit.analysis.forecast.registry import FORECASTERS
 from perfkit.analysis.forecast.work import explained
 from perfkit.analysis.forecast_scoring import Told, View, forecasts, pasts, score
-from perfkit.workflows.score_forecasts import VIEWS_FILE, labelled_views
+from perfkit.workflows.labelled_views import VIEWS_FILE, labelled_views
 
 HORIZON_S, FROM_S, EVERY_S = 10.0, 10.0, 1.0
 HELD = ("memory", "descriptors", "threads", "disk")

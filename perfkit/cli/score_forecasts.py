@@ -38,7 +38,8 @@ def score_forecasts(
     past and the capacity alone.
     """
     from perfkit.report.rows import RowFormat, as_json, render
-    from perfkit.workflows.score_forecasts import OUT_COLUMNS, VIEWS_FILE, out_rows
+    from perfkit.workflows.labelled_views import VIEWS_FILE
+    from perfkit.workflows.score_forecasts import OUT_COLUMNS, out_rows
     from perfkit.workflows.score_forecasts import score_forecasts as scored
 
     scores = scored(folder, horizon, from_, every, forecaster)

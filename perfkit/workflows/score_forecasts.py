@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import math
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from perfkit.analysis.forecast.calibration import CHOSEN
-from perfkit.analysis.forecast.capacities import Capacity, capacities
 from perfkit.analysis.forecast.fitting import by_others, lessons, seen
 from perfkit.analysis.forecast.fitting import told as told_by
-from perfkit.analysis.forecast.history import other_wholes
 from perfkit.analysis.forecast.registry import FORECASTERS
 from perfkit.analysis.forecast_scoring import (
     Told,
@@ -25,19 +17,14 @@ from perfkit.analysis.forecast_scoring import (
     precision_at_recall,
     score,
 )
-from perfkit.errors import UnusableInput, UsageError
-from perfkit.model.block import Block
+from perfkit.errors import UsageError
 from perfkit.model.text import printable
-from perfkit.model.thresholds import Thresholds
 from perfkit.workflows.durations import parse_duration
-from perfkit.workflows.import_data import import_data
-from perfkit.workflows.source import Recording, open_recording
+from perfkit.workflows.labelled_views import labelled_views
 
-VIEWS_FILE = "views.csv"
 COMPARED = "predict_linear"
 OTHERS = "default, fitted on others"
 SECOND = ", with second signals"
-NEEDED = ("view", "file", "metric", "capacity", "crosses", "t_cross_s", "end_s")
 OUT_COLUMNS = ("forecaster", "view", "t_s", "probability", "median_s", "low_s", "high_s")
 
 
@@ -124,135 +111,6 @@ def _calibrated(
             for one, family in zip(its, families, strict=True)
         ]
     return said
-
-
-def labelled_views(folder: Path) -> tuple[list[View], list[str]]:
-    """The views, and of what family of programs each is (its kind else), where that is told."""
-    path = folder / VIEWS_FILE
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UnusableInput(
-            f"{printable(str(path))} cannot be read ({printable(str(error))}); "
-            "it has to name the views, a row each"
-        ) from None
-    lacking = [name for name in NEEDED if not rows or name not in rows[0]]
-    if lacking:
-        raise UnusableInput(
-            f"{printable(str(path))} has no column {lacking[0]}; it needs {', '.join(NEEDED)}"
-            if rows
-            else f"{printable(str(path))} names no view; it needs a row for each"
-        )
-    by_file: dict[str, list[dict[str, str]]] = {}
-    for row in rows:
-        by_file.setdefault(row["file"], []).append(row)
-    found: dict[str, View] = {}
-    with tempfile.TemporaryDirectory(prefix="perfkit-") as scratch:
-        for number, (name, some) in enumerate(by_file.items()):
-            recording = _opened(folder / name, some, Path(scratch) / f"{number}.parquet")
-            for row in some:
-                found[row["view"]] = _view(recording, row, path)
-    families = [row.get("family") or row.get("kind") or "" for row in rows]
-    return [found[row["view"]] for row in rows], families
-
-
-def _opened(path: Path, rows: Sequence[Mapping[str, str]], scratch: Path) -> Recording:
-    """The session, or what `perfkit import` makes of another file."""
-    if path.suffix == ".parquet" or path.is_dir():
-        return open_recording(path)
-    maps = [f"{metric}={metric}" for metric in dict.fromkeys(row["metric"] for row in rows)]
-    try:
-        import_data(path, scratch, maps)
-    except UsageError as error:
-        # nobody gave --map here: the file does not have what views.csv names
-        raise UnusableInput(f"{printable(str(path))} does not fit its views: {error}") from None
-    return open_recording(scratch)
-
-
-def _view(recording: Recording, row: Mapping[str, str], path: Path) -> View:
-    metric = row["metric"]
-    if metric not in {one.name for one in recording.metrics}:
-        raise UnusableInput(
-            f"{printable(row['file'])} has no metric {printable(metric)}, which "
-            f"{printable(str(path))} names"
-        )
-    related = next(
-        (one for one in capacities(Thresholds()) if metric in (one.metric, *_shown_by(one))), None
-    )
-    columns = _columns(recording, metric, related)
-    t_s, all_values = columns[metric]
-    try:
-        capacity, end_s = float(row["capacity"]), float(row["end_s"])
-        crosses = row["crosses"].strip().lower() in ("1", "true", "yes")
-        t_cross_s = float(row["t_cross_s"]) if crosses else None
-        falling = row.get("falling", "").strip().lower()
-    except ValueError as error:
-        raise UnusableInput(
-            f"{printable(str(path))}: view {printable(row['view'])} holds no number "
-            f"({printable(str(error))})"
-        ) from None
-    if not all(map(math.isfinite, (capacity, end_s, t_cross_s or 0.0))):
-        raise UnusableInput(
-            f"{printable(str(path))}: view {printable(row['view'])} needs finite numbers"
-        )
-    down = falling in ("1", "true", "yes")
-    if not falling and len(all_values):
-        down = bool(all_values[0] > capacity)  # it begins above: it can only run down to it
-    found = View(row["view"], t_s, all_values, capacity, down, t_cross_s, end_s)
-    return found if related is None else _with_second_signals(found, related, columns)
-
-
-Course = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
-"""Times and values of what is valid."""
-
-
-def _shown_by(one: Capacity) -> Iterator[str]:
-    """Other metrics that show the same: those of a whole tree beside that of the nearest process."""
-    return (name.removesuffix("_last") for name in one.evidence if name.endswith("_last"))
-
-
-def _columns(recording: Recording, metric: str, one: Capacity | None) -> dict[str, Course]:
-    """The metric, and what the recording has of the capacity's second signals and its whole."""
-    names = [metric]
-    if one is not None:
-        known = {spec.name for spec in recording.metrics}
-        wanted = (one.whole.removesuffix("_last"), one.work, one.driver)
-        names += [name for name in wanted if name in known]
-    parts: dict[str, list[Course]] = {name: [(np.zeros(0), np.zeros(0))] for name in names}
-    for block in recording.blocks(names):
-        for name, its in parts.items():
-            numbers = block.floats(name)
-            valid = np.isfinite(numbers)
-            its.append((block.t_ns[valid] / 1e9, numbers[valid]))
-    return {
-        name: (np.concatenate([t for t, _ in its]), np.concatenate([one for _, one in its]))
-        for name, its in parts.items()
-    }
-
-
-def _with_second_signals(view: View, one: Capacity, columns: Mapping[str, Course]) -> View:
-    driver_of = {its.metric: its for its in capacities(Thresholds())}.get(one.driver)
-    done = driver = None
-    if one.work in columns and len(columns[one.work][0]):
-        t_s, rates = columns[one.work]
-        so_far = np.cumsum(rates * np.diff(t_s, prepend=0.0))
-        done = np.interp(view.t_s, t_s, so_far, left=0.0)
-    if driver_of is not None and one.driver in columns and len(columns[one.driver][0]):
-        t_s, values = columns[one.driver]
-        nothing = Block(np.zeros(1, np.int64), {})
-        driver = replace(
-            view,
-            t_s=t_s,
-            values=values,
-            capacity=float(driver_of.capacity_of(nothing)[0]),
-            falling=driver_of.falling,
-        )
-    fresh_s = ()
-    if (name := one.whole.removesuffix("_last")) in columns:
-        t_s, sizes = columns[name]
-        fresh_s = tuple(t_s[other_wholes(sizes, np.nan)].tolist())
-    return replace(view, fresh_s=fresh_s, done=done, driver=driver)
 
 
 def out_rows(scores: Scores) -> list[tuple[object, ...]]:
