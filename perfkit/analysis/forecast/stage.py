@@ -51,6 +51,7 @@ _MOVED_SHARE = 0.25
 _LONG_GAP = 15
 """More blocks than that without a value and the time between is cut out."""
 
+Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 
 
@@ -189,14 +190,17 @@ class ForecastStage:
                 some[place] = judged[at]
                 at += 1
         if self._forecaster.second:
-            for own, other in self._drivers.items():
-                for place in places[own].tolist():
-                    passage = passages[own][place]
-                    if passage is not None:
-                        passages[own][place] = driven(
-                            passage, passages[other][place], met=bool(met[other][place])
-                        )
+            self._drive(passages, met)
         return passages
+
+    def _drive(self, passages: list[list[Passage | None]], met: Sequence[Bools]) -> None:
+        """Let what has a driver be foreseen by it too, in place; met: of every capacity, when."""
+        for driven_one, driver in self._drivers.items():
+            for place, own in enumerate(passages[driven_one]):
+                if own is not None:
+                    passages[driven_one][place] = driven(
+                        own, passages[driver][place], met=bool(met[driver][place])
+                    )
 
     def _forecast(
         self,
