@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from perfkit.cli.output import assert_writable, deliver, page_for
-from perfkit.cli.settings_option import HostsOption
+from perfkit.cli.settings_option import HostsOption, SetOption
 
 
 class QueryFormat(StrEnum):
@@ -28,7 +28,8 @@ def query(
         str,
         typer.Argument(
             metavar="SQL",
-            help="One SELECT over ticks, periods, processes, session and events.",
+            help="One SELECT over ticks, periods, processes, session, events, spans, "
+            "event_metrics, trends, anomalies, patterns, forecasts, alerts or baseline.",
         ),
     ],
     format: Annotated[
@@ -39,6 +40,7 @@ def query(
         typer.Option(metavar="FILE", help="What is normal, learnt by `perfkit baseline learn`."),
     ] = None,
     allow_different_hosts: HostsOption = False,
+    overrides: SetOption = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="Where to; - is standard output."),
@@ -49,7 +51,9 @@ def query(
     from perfkit.workflows.query import query as ask
 
     assert_writable(output, [session])
-    result = ask(session, sql, baseline, allow_different_hosts=allow_different_hosts)
+    result = ask(
+        session, sql, baseline, overrides or (), allow_different_hosts=allow_different_hosts
+    )
     text = rows.render(
         result.columns, result.rows, rows.RowFormat(format.value), page_for(output), result.types
     )

@@ -106,7 +106,7 @@ def analyze(
     session = recording.told()
     own = with_damage(own, session)
     summarised = summaries.finish()
-    outcomes = insights(recording, rules_dir, settings.thresholds, settings.baseline)
+    outcomes = insights(recording, rules_dir, settings)
     found = tuple(one for one in outcomes if isinstance(one, Insight))
     figures = score_figures(recording, summarised)
     ended: list[Pipeline] = []

@@ -52,7 +52,7 @@ def follow(
         asked_ns = now_ns
         from perfkit.workflows.insights import insights
 
-        said = insights(window, rules_dir, settings.thresholds if settings else None)
+        said = insights(window, rules_dir, settings)
         holds = [one for one in said if isinstance(one, Insight)]
         yield from (one for one in holds if (one.rule, one.cause) not in holding)
         holding = {(one.rule, one.cause) for one in holds}

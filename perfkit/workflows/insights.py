@@ -13,12 +13,10 @@ from perfkit.analysis.events import EVENT_METRICS, EVENTS_COUNT
 from perfkit.analysis.periods import PERIOD_STATISTICS, Periods, period_length_ns
 from perfkit.analysis.pipeline import Settings
 from perfkit.analysis.rates import DERIVED_METRICS
-from perfkit.model.baseline import Baseline
 from perfkit.model.block import Block, Column
 from perfkit.model.insight import RuleOutcome
 from perfkit.model.metric import CLOCK, RECORDER, SLOW, SYSTEM, TICK, Metric
 from perfkit.model.text import printable
-from perfkit.model.thresholds import Thresholds
 from perfkit.report.units import format_by_name
 from perfkit.sampling.metrics import RAW_METRICS
 from perfkit.sql.rulebook import load_rules, run_rules
@@ -36,35 +34,31 @@ _PERIOD_COLUMNS = ("t_ns", "end_ns", "period", "ticks_count")
 def insights(
     recording: Recording,
     rules_dir: Path | None = None,
-    thresholds: Thresholds | None = None,
-    baseline: Baseline | None = None,
+    settings: Settings | None = None,
 ) -> list[RuleOutcome]:
     """What every rule says of the recording, in the order of the rules.
 
-    rules_dir: a folder of rules beside perfkit's own. thresholds: the default ones by default.
-    baseline: a learned one, None for the session's own calm start.
+    rules_dir: a folder of rules beside perfkit's own. settings: the default ones by default.
     Raises UnusableInput if the folder or the recording cannot be read; a rule that is wrong is a
     RuleFailed among the others.
     """
     rules = load_rules(rules_dir)
     known = {metric.name for metric in (*RAW_METRICS, *DERIVED_METRICS)}
     given = {"session": shlex.quote(printable(str(recording.path)))}
-    views = database(recording, thresholds, baseline)
+    views = database(recording, settings)
     try:
         return run_rules(views, rules, known, format_by_name, given)
     finally:
         views.close()
 
 
-def database(
-    recording: Recording, thresholds: Thresholds | None = None, baseline: Baseline | None = None
-) -> Database:
+def database(recording: Recording, settings: Settings | None = None) -> Database:
     """The views over a recording; nothing is read or computed before a query names it."""
     from perfkit.sql.engine import Database, Table
     from perfkit.sql.event_views import EVENT_TYPES
     from perfkit.sql.views import SESSION_COLUMNS, session_row
 
-    marks = thresholds or Thresholds()
+    settings = settings or Settings()
     names = tuple(metric.name for metric in recording.metrics)
     sparse = (metric.name for metric in recording.metrics if metric.group in (SYSTEM, SLOW))
 
@@ -81,8 +75,8 @@ def database(
             ),
             "session": Table(SESSION_COLUMNS, session),
             "events": Table(tuple(EVENT_TYPES), recording.events),
-            **finding_tables(recording, Settings(thresholds=marks, baseline=baseline)),
-            "thresholds": threshold_table(marks),
+            **finding_tables(recording, settings),
+            "thresholds": threshold_table(settings.thresholds),
             "slow_exposures": slow_exposures_table(recording),
         }
     )

@@ -25,12 +25,18 @@ from perfkit.workflows.source import Recording, open_recording
 VIEWS_FILE = "views.csv"
 NEEDED = ("view", "file", "metric", "capacity", "crosses", "t_cross_s", "end_s")
 
+_YES = ("1", "true", "yes")
+
 Course = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
 """Times and values of what is valid."""
 
 
-def labelled_views(folder: Path) -> tuple[list[View], list[str]]:
-    """The views, and of what family of programs each is (its kind else), where that is told."""
+def labelled_views(folder: Path, from_s: float = 10.0) -> tuple[list[View], list[str]]:
+    """The views, and of what family of programs each is (its kind else), where that is told.
+
+    from_s: until when what is seen tells whether a metric runs down to its capacity, where neither
+    views.csv nor the metric's own meaning does. Raises UnusableInput for a file that cannot be used.
+    """
     path = folder / VIEWS_FILE
     try:
         with path.open(encoding="utf-8", newline="") as file:
@@ -55,7 +61,7 @@ def labelled_views(folder: Path) -> tuple[list[View], list[str]]:
         for number, (name, some) in enumerate(by_file.items()):
             recording = _opened(folder / name, some, Path(scratch) / f"{number}.parquet")
             for row in some:
-                found[row["view"]] = _view(recording, row, path)
+                found[row["view"]] = _view(recording, row, path, from_s)
     families = [row.get("family") or row.get("kind") or "" for row in rows]
     return [found[row["view"]] for row in rows], families
 
@@ -73,7 +79,7 @@ def _opened(path: Path, rows: Sequence[Mapping[str, str]], scratch: Path) -> Rec
     return open_recording(scratch)
 
 
-def _view(recording: Recording, row: Mapping[str, str], path: Path) -> View:
+def _view(recording: Recording, row: Mapping[str, str], path: Path, from_s: float) -> View:
     metric = row["metric"]
     if metric not in {one.name for one in recording.metrics}:
         raise UnusableInput(
@@ -87,7 +93,7 @@ def _view(recording: Recording, row: Mapping[str, str], path: Path) -> View:
     t_s, all_values = columns[metric]
     try:
         capacity, end_s = float(row["capacity"]), float(row["end_s"])
-        crosses = row["crosses"].strip().lower() in ("1", "true", "yes")
+        crosses = row["crosses"].strip().lower() in _YES
         t_cross_s = float(row["t_cross_s"]) if crosses else None
         falling = row.get("falling", "").strip().lower()
     except ValueError as error:
@@ -99,9 +105,14 @@ def _view(recording: Recording, row: Mapping[str, str], path: Path) -> View:
         raise UnusableInput(
             f"{printable(str(path))}: view {printable(row['view'])} needs finite numbers"
         )
-    down = falling in ("1", "true", "yes")
-    if not falling and len(all_values):
-        down = bool(all_values[0] > capacity)  # it begins above: it can only run down to it
+    if falling:
+        down = falling in _YES
+    elif related is not None:
+        down = related.falling
+    else:
+        # it lies above: it can only run down to it; starts are wild, so the middle of them counts
+        early = all_values[t_s <= from_s]
+        down = bool(len(early)) and float(np.median(early)) > capacity
     found = View(row["view"], t_s, all_values, capacity, down, t_cross_s, end_s)
     return found if related is None else _with_second_signals(found, related, columns)
 

@@ -99,7 +99,7 @@ class Replay:
 
     def _insights(self, changes: Changes) -> list[Insight]:
         chosen = changes.settings(self._recording.session.host)
-        said = insights(self._recording, changes.rules, chosen.thresholds, chosen.baseline)
+        said = insights(self._recording, changes.rules, chosen)
         return [one for one in said if isinstance(one, Insight)]
 
 

@@ -68,7 +68,7 @@ def score_forecasts(
         raise UsageError(
             f"no forecaster is called {printable(forecaster)}: there are {', '.join(FORECASTERS)}"
         )
-    views, families = labelled_views(folder)
+    views, families = labelled_views(folder, from_s)
     said = {
         name: [list(forecasts(view, spec.foresee, horizon_s, from_s, every_s)) for view in views]
         for name, spec in FORECASTERS.items()

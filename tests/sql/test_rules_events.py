@@ -11,6 +11,7 @@ from made_recordings import QUIET, make_recording
 from test_rules import NOISE, Case, cumulated, fires, spares
 
 from perfkit.analysis import event_series
+from perfkit.analysis.pipeline import Settings
 from perfkit.model.insight import Insight, NotApplicable
 from perfkit.model.thresholds import Threshold, Thresholds
 from perfkit.workflows.insights import insights
@@ -300,7 +301,7 @@ def test_the_marks_are_those_that_are_set() -> None:
     frames: Any = make_recording(**QUIET, events=said("frame", every(1 / 40)))  # type: ignore[arg-type]
 
     def found(thresholds: Thresholds) -> list[str]:
-        outcomes = insights(frames, thresholds=thresholds)
+        outcomes = insights(frames, settings=Settings(thresholds=thresholds))
         return [one.severity for one in outcomes if isinstance(one, Insight)]
 
     assert found(Thresholds()) == ["medium"]

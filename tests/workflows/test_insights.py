@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from perfkit.analysis.pipeline import Settings
 from perfkit.analysis.rates import Rates
 from perfkit.errors import UnusableInput
 from perfkit.model.block import Block, Column
@@ -114,7 +115,7 @@ def test_alerts_hold_to_the_thresholds_that_are_set() -> None:
     recording = open_recording(Path(__file__).parents[2] / "sample_data" / "renderer.parquet")
 
     def alerts(thresholds: Thresholds | None) -> object:
-        views = database(recording, thresholds)
+        views = database(recording, Settings(thresholds=thresholds or Thresholds()))
         try:
             return views.query("SELECT count(*) FROM alerts WHERE cause = 'frames'").rows[0][0]
         finally:
