@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +26,10 @@ from perfkit.workflows.source import Recording, open_recording
 VIEWS_FILE = "views.csv"
 NEEDED = ("view", "file", "metric", "capacity", "crosses", "t_cross_s", "end_s")
 
-_YES = ("1", "true", "yes")
+_ENDS_BY = 1.05
+"""Of the end: who notes when it crossed and when it ended may use two clocks."""
+
+_WORDS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
 Course = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
 """Times and values of what is valid."""
@@ -46,6 +50,16 @@ def labelled_views(folder: Path, from_s: float = 10.0) -> tuple[list[View], list
             f"{printable(str(path))} cannot be read ({printable(str(error))}); "
             "it has to name the views, a row each"
         ) from None
+    if any(None in row.values() for row in rows):
+        raise UnusableInput(
+            f"{printable(str(path))} has a row with fewer cells than its first line has names"
+        )
+    twice = [name for name, times in Counter(row.get("view") for row in rows).items() if times > 1]
+    if twice:
+        raise UnusableInput(
+            f"{printable(str(path))} names the view {printable(str(twice[0]))} twice; "
+            "forecasts are told apart by it"
+        )
     lacking = [name for name in NEEDED if not rows or name not in rows[0]]
     if lacking:
         raise UnusableInput(
@@ -91,22 +105,15 @@ def _view(recording: Recording, row: Mapping[str, str], path: Path, from_s: floa
     )
     columns = _columns(recording, metric, related)
     t_s, all_values = columns[metric]
-    try:
-        capacity, end_s = float(row["capacity"]), float(row["end_s"])
-        crosses = row["crosses"].strip().lower() in _YES
-        t_cross_s = float(row["t_cross_s"]) if crosses else None
-        falling = row.get("falling", "").strip().lower()
-    except ValueError as error:
-        raise UnusableInput(
-            f"{printable(str(path))}: view {printable(row['view'])} holds no number "
-            f"({printable(str(error))})"
-        ) from None
-    if not all(map(math.isfinite, (capacity, end_s, t_cross_s or 0.0))):
-        raise UnusableInput(
-            f"{printable(str(path))}: view {printable(row['view'])} needs finite numbers"
-        )
+    where = f"{printable(str(path))}: view {printable(row['view'])}"
+    crosses = _whether(row["crosses"], f"{where}: crosses")
+    capacity, end_s = (_number(row[name], f"{where}: {name}") for name in ("capacity", "end_s"))
+    t_cross_s = _number(row["t_cross_s"], f"{where}: t_cross_s") if crosses else None
+    if end_s <= 0 or (t_cross_s is not None and not 0 < t_cross_s <= _ENDS_BY * end_s):
+        raise UnusableInput(f"{where} needs 0 < t_cross_s <= end_s, in seconds of its file")
+    falling = row.get("falling", "").strip()
     if falling:
-        down = falling in _YES
+        down = _whether(falling, f"{where}: falling")
     elif related is not None:
         down = related.falling
     else:
@@ -115,6 +122,23 @@ def _view(recording: Recording, row: Mapping[str, str], path: Path, from_s: floa
         down = bool(len(early)) and float(np.median(early)) > capacity
     found = View(row["view"], t_s, all_values, capacity, down, t_cross_s, end_s)
     return found if related is None else _with_second_signals(found, related, columns)
+
+
+def _whether(text: str, what: str) -> bool:
+    found = _WORDS.get(text.strip().lower().removesuffix(".0"))
+    if found is None:
+        raise UnusableInput(f"{what} has to be 1 or 0, not {printable(repr(text), 40)}")
+    return found
+
+
+def _number(text: str, what: str) -> float:
+    try:
+        found = float(text)
+    except ValueError:
+        found = math.nan
+    if not math.isfinite(found):
+        raise UnusableInput(f"{what} has to be a finite number, not {printable(repr(text), 40)}")
+    return found
 
 
 def _shown_by(one: Capacity) -> Iterator[str]:

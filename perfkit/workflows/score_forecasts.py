@@ -17,7 +17,7 @@ from perfkit.analysis.forecast_scoring import (
     precision_at_recall,
     score,
 )
-from perfkit.errors import UsageError
+from perfkit.errors import UnusableInput, UsageError
 from perfkit.model.text import printable
 from perfkit.workflows.durations import parse_duration
 from perfkit.workflows.labelled_views import labelled_views
@@ -74,6 +74,12 @@ def score_forecasts(
         for name, spec in FORECASTERS.items()
         if forecaster in (None, name) or name == COMPARED
     }
+    if not any(its for its in said[COMPARED]):
+        raise UnusableInput(
+            f"no forecast falls into the runs of {printable(str(folder))}: the first is made at "
+            f"{from_s:g} s, the last before the crossing or {horizon_s:g} s before the end; "
+            "choose a shorter --from or --horizon"
+        )
     if forecaster in (None, "default"):
         said |= _calibrated(views, families, horizon_s, from_s, every_s)
     recall = score(views, said[COMPARED], horizon_s)["recall"]

@@ -114,12 +114,12 @@ def test_alerts_hold_to_the_thresholds_that_are_set() -> None:
     """A mark that is out of reach raises none."""
     recording = open_recording(Path(__file__).parents[2] / "sample_data" / "renderer.parquet")
 
-    def alerts(thresholds: Thresholds | None) -> object:
-        views = database(recording, Settings(thresholds=thresholds or Thresholds()))
+    def alerts(thresholds: Thresholds) -> object:
+        views = database(recording, Settings(thresholds=thresholds))
         try:
             return views.query("SELECT count(*) FROM alerts WHERE cause = 'frames'").rows[0][0]
         finally:
             views.close()
 
-    assert alerts(None) == 1
+    assert alerts(Thresholds()) == 1
     assert alerts(Thresholds(fps=Threshold(1.0, 0.5))) == 0

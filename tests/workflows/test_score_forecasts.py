@@ -57,6 +57,26 @@ def test_one_forecaster_is_scored_beside_the_one_it_is_compared_with(
     assert "no forecaster is called oracle" in capfd.readouterr().err
 
 
+def test_which_way_a_metric_runs_is_told_by_what_it_is(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A start beyond the capacity is no run down to it; a metric of one's own by its first seconds."""
+    lines = ["t_s,cpu_percent,fps,room_bytes\n"]
+    for tick in range(600):
+        t = tick / 10
+        wild = tick < 10
+        cpu = 95 if wild else 5 + t / 4
+        lines.append(f"{t},{cpu},{20 if wild else 62 - t / 2},{1 if wild else 400 - 8 * t}\n")
+    (tmp_path / "runs.csv").write_text("".join(lines))
+    (tmp_path / "views.csv").write_text(
+        HEAD + "cpu,runs.csv,cpu_percent,17.5,1,50,60\n"
+        "fps,runs.csv,fps,37,1,50,60\nroom,runs.csv,room_bytes,0,1,50,60\n"
+    )
+    assert run(["score-forecasts", str(tmp_path), "--json"]) == EXIT_OK
+    found = {one["forecaster"]: one for one in json.loads(capfd.readouterr().out)}
+    assert found["predict_linear"]["recall"] == found["default"]["recall"] == 1
+
+
 def test_families_are_judged_by_what_was_fitted_on_others(
     folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -104,8 +124,15 @@ def test_second_signals_stand_beside_the_metric_alone(
         ("view,file\na,b\n", "has no column metric"),
         (HEAD + "one,leak.csv,other_bytes,150,1,50,60\n", "other_bytes"),
         (HEAD + "one,none.csv,load_bytes,150,1,50,60\n", "none.csv"),
-        (HEAD + "one,leak.csv,load_bytes,much,1,50,60\n", "holds no number"),
+        (HEAD + "one,leak.csv,load_bytes,much,1,50,60\n", "capacity has to be a finite number"),
         (HEAD + "one,leak.csv,load_bytes,nan,1,50,60\n", "finite"),
+        (HEAD + "one,leak.csv,load_bytes,150\n", "fewer cells"),
+        (HEAD + "one\n", "fewer cells"),
+        (HEAD + "one,leak.csv,load_bytes,150,2,50,60\n", "crosses has to be 1 or 0, not '2'"),
+        (HEAD + "one,leak.csv,load_bytes,150,1,,60\n", "t_cross_s has to be a finite number"),
+        (HEAD + "one,leak.csv,load_bytes,150,1,95,60\n", "needs 0 < t_cross_s <= end_s"),
+        (HEAD + 2 * "one,leak.csv,load_bytes,150,1,50,60\n", "view one twice"),
+        (HEAD + "one,leak.csv,load_bytes,150,0,,15\n", "no forecast falls into the runs"),
     ],
 )
 def test_what_cannot_be_used_is_one_sentence(
