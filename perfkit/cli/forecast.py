@@ -47,9 +47,12 @@ def forecast(
     if follow:
         if at or json:
             raise UsageError("--follow goes without --at and --json: it prints as it foresees")
-        for one, known in followed(session, chosen, horizon):
+        found = followed(session, chosen, horizon)
+        typer.echo("perfkit: following; a line where a forecast opens, changes or closes", err=True)
+        for one, known in found:
             typer.echo(shown.finding_as_text(one, known, page), nl=False)
+        typer.echo("perfkit: the recording is over", err=True)
         return
-    found = outlook(session, chosen, horizon, at)
-    said = (found.source, found.at_ns, found.horizon_s, found.forecasts, found.decisions)
+    view = outlook(session, chosen, horizon, at)
+    said = (view.source, view.at_ns, view.horizon_s, view.forecasts, view.decisions)
     deliver(shown.as_json(*said) if json else shown.as_text(*said, page), None)

@@ -59,6 +59,7 @@ def score_forecasts(
         deliver(as_json(columns, rows), None)
         return
     typer.echo(
-        f"{scores.views} views, {scores.positives} of which cross; horizon {scores.horizon_s:g} s"
+        f"{scores.views} view{'' if scores.views == 1 else 's'}, {scores.positives} of which "
+        f"cross; horizon {scores.horizon_s:g} s"
     )
     deliver(render(columns, rows, RowFormat.TABLE, page_for(None)), None)

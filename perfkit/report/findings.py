@@ -77,6 +77,8 @@ def sentence(finding: Finding) -> str:
         parts.append(f"{shown}{_ARROWS.get(finding.direction, '')}")
     if finding.end_ns is None and finding.onset_ns < finding.known_at_ns:
         parts.append(f"since {clock(finding.onset_ns)}")
+    if finding.stage == "forecast" and finding.end_ns is None and "median_s" in finding.evidence:
+        parts.append(f"in about {format_by_name('_s', finding.evidence['median_s'])}")
     if finding.probability is not None:
         parts.append(f"p {finding.probability:.2g}")
     return printable(finding.text) + (f" ({', '.join(parts)})" if parts else "")

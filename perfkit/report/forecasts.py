@@ -19,7 +19,10 @@ from perfkit.report.units import clock, format_by_name, format_value
 SCHEMA = "1.0"
 """Of the JSON; fields are only ever added."""
 
-_STYLES = {"notice": "bold red", "watch": "bold yellow", "beyond": "bold red"}
+_STYLES = {"notice": "bold red", "watch": "bold yellow", "beyond": "bold red", "open": ""}
+_OPEN_FROM = 0.2
+"""A probability from which on nobody should read that all is clear."""
+
 _INDENT = 11
 _ROUND_HORIZONS = {"10s": 10, "20s": 20, "30s": 30, "1m": 60, "2m": 120, "3m": 180, "4m": 240}
 _SAID = frozenset({BEYOND, CROSSING, CLEAR})
@@ -40,10 +43,6 @@ def as_text(
     if not forecasts:
         sheet.line(("nothing is recorded that could run out or degrade", ""))
     write(sheet, forecasts, decisions)
-    shorter = _shorter_horizon(forecasts)
-    if shorter:
-        sheet.line(("", ""))
-        sheet.paragraph(f"With --horizon {shorter}, as much as was seen is enough.", QUIET)
     return ink(sheet.lines, page)
 
 
@@ -52,18 +51,6 @@ def as_lines(forecasts: Sequence[Forecast], decisions: Sequence[Decision], page:
     sheet = Sheet.of(page)
     write(sheet, forecasts, decisions)
     return ink(sheet.lines, page)
-
-
-def _shorter_horizon(forecasts: Sequence[Forecast]) -> str:
-    """The longest round horizon that something could be said for, empty where something was said."""
-    if any(one.state in _SAID for one in forecasts):
-        return ""
-    enough_s = max(
-        (one.evidence["longest_horizon_s"] for one in forecasts if one.state == TOO_LITTLE),
-        default=0.0,
-    )
-    fit = [words for words, seconds in _ROUND_HORIZONS.items() if seconds <= enough_s]
-    return fit[-1] if fit else ""
 
 
 def write(sheet: Sheet, forecasts: Sequence[Forecast], decisions: Sequence[Decision]) -> None:
@@ -97,9 +84,8 @@ def _unsaid(forecasts: Sequence[Forecast], said: Collection[str]) -> str:
     for one in ordered(forecasts):
         if one.state not in _SAID and one.kind not in said:
             words = printable(one.reason) or "cannot be said"
-            reasons.setdefault(
-                one.kind, f"not enough data{_because(one)}" if one.state == TOO_LITTLE else words
-            )
+            little = f"not enough data ({words}{_shorter(one)})"
+            reasons.setdefault(one.kind, little if one.state == TOO_LITTLE else words)
     kinds: dict[str, list[str]] = {}
     for kind, reason in reasons.items():
         short = reason.startswith("not enough data")
@@ -107,6 +93,13 @@ def _unsaid(forecasts: Sequence[Forecast], said: Collection[str]) -> str:
         same = next((known for known in kinds if short and known.startswith("not enough")), reason)
         kinds.setdefault(same, []).append(kind.replace("_", " "))
     return "; ".join(f"{', '.join(some)}: {reason}" for reason, some in kinds.items())
+
+
+def _shorter(forecast: Forecast) -> str:
+    """The longest round horizon for which enough was seen, as the end of a sentence."""
+    enough_s = min(forecast.evidence.get("longest_horizon_s", 0.0), forecast.horizon_s)
+    fit = [words for words, seconds in _ROUND_HORIZONS.items() if seconds <= enough_s]
+    return f"; enough for --set horizon={fit[-1]}" if fit else ""
 
 
 def ordered(forecasts: Sequence[Forecast]) -> list[Forecast]:
@@ -126,7 +119,9 @@ def label(forecast: Forecast) -> str:
         return "beyond"
     if forecast.level:
         return forecast.level
-    return {CLEAR: "clear", CROSSING: "clear"}.get(forecast.state, "unknown")
+    if forecast.state in (CLEAR, CROSSING):
+        return "clear" if (forecast.probability or 0.0) < _OPEN_FROM else "open"
+    return "unknown"
 
 
 def sentence(forecast: Forecast) -> str:
@@ -152,7 +147,9 @@ def sentence(forecast: Forecast) -> str:
         risk = ""
         if forecast.probability is not None:
             risk = f" (probability {_percent(forecast.probability)}{_surge(forecast)})"
-        return f"{level}: no crossing in sight{left}{risk}"
+        clear = label(forecast) == "clear"
+        sight = "no crossing in sight" if clear else "a crossing is less likely than not"
+        return f"{level}: {sight}{left}{risk}"
     return f"{level}: {_when(forecast)}{sure}{_evidence(forecast)}"
 
 

@@ -92,6 +92,8 @@ def format_duration(nanoseconds: float | int) -> str:
     """A length of time: `350 ns`, `1.25 ms`, `12.3 s`, `1 m 05 s`, `2 h 03 m`, `3 d 04 h`."""
     sign = "-" if nanoseconds < 0 else ""
     size = abs(nanoseconds)
+    if not math.isfinite(size):
+        return UNKNOWN  # of a number of seconds that has no nanoseconds
     if size == 0:
         return "0 s"
     if size < 999.5:

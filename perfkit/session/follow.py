@@ -60,6 +60,11 @@ class Follower:
         Raises UnusableInput if there is no journal that can be read.
         """
         folder = path if path.name.endswith(SUFFIX) else path.with_name(path.name + SUFFIX)
+        if not folder.exists():
+            raise UnusableInput(
+                f"there is no recording in progress at {printable(str(folder))}: it has not begun, "
+                "or is over"
+            )
         source = JournalSource(folder)
         self.path = folder
         self.sealed_path = folder.with_name(folder.name.removesuffix(SUFFIX))

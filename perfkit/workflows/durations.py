@@ -18,7 +18,8 @@ _UNITS_NS = {
 
 
 def parse_duration(text: str, what: str) -> int:
-    """Nanoseconds of `100ms`, `1.5s`, `2m`, …; a bare number is seconds.
+    """Nanoseconds of `100ms`, `1.5s`, `2m`, …; a bare number is seconds; `1:20.5` is as reports
+    write it, with minutes, or hours and minutes, before the seconds.
 
     what: the option's name, for the message. Raises UsageError.
     """
@@ -26,7 +27,9 @@ def parse_duration(text: str, what: str) -> int:
     number = stripped.rstrip("abcdefghijklmnopqrstuvwxyzµ")
     unit = stripped[len(number) :].replace("µ", "u") or "s"
     try:
-        value = float(number)
+        value = 0.0
+        for part in number.split(":"):
+            value = 60 * value + float(part)
     except ValueError:
         value = float("nan")
     shown = f"{what} {printable(text)!r}"

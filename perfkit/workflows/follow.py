@@ -59,9 +59,9 @@ def follow(
 
 
 def followed(path: Path, settings: Settings | None = None) -> Iterator[Finding]:
-    """The findings alone, in order; see `follow`."""
-    for found, _ in _fed(Follower(path), settings, None):
-        yield from found
+    """The findings alone, in order; see `follow`. Raises at once if there is no recording."""
+    fed = _fed(Follower(path), settings, None)
+    return (one for found, _ in fed for one in found)
 
 
 def _fed(

@@ -78,10 +78,14 @@ def follow(
 ) -> Iterator[tuple[Finding, bool]]:
     """Forecasts of a recording in progress as they open, change and close.
 
-    Yields each with whether it was told before. Raises as `workflows.follow.follow`.
+    Yields each with whether it was told before. Raises as `workflows.follow.follow`, at once.
     """
+    return _marked(followed(path, _settings(overrides, horizon)))
+
+
+def _marked(findings: Iterator[Finding]) -> Iterator[tuple[Finding, bool]]:
     told: set[str] = set()
-    for one in followed(path, _settings(overrides, horizon)):
+    for one in findings:
         if one.stage == _STAGE:
             yield one, one.id in told
             told.add(one.id)

@@ -77,11 +77,25 @@ def test_a_surge_that_is_not_believed_is_said() -> None:
 
 
 def test_too_short_a_session_is_told_what_would_do() -> None:
-    """Only where nothing at all could be said."""
-    short = replace(CALM, state=TOO_LITTLE, evidence={"longest_horizon_s": 130.0})
-    assert "With --horizon 2m, as much as was seen is enough" in text(short)
-    assert "With --horizon" not in text(short, CALM)
-    assert "With --horizon" not in text(replace(short, evidence={"longest_horizon_s": 3.0}))
+    """The longest round horizon for which enough was seen, if there is one that is shorter."""
+    short = replace(
+        CALM,
+        state=TOO_LITTLE,
+        reason="65 s seen, 150 s needed",
+        evidence={"longest_horizon_s": 130.0},
+    )
+    said = text(short)
+    assert "not enough data (65 s seen, 150 s needed; enough for --set horizon=2m)" in said
+    assert "horizon=" not in text(replace(short, evidence={"longest_horizon_s": 3.0}))
+    assert "horizon=1m" in text(replace(short, horizon_s=70.0))
+
+
+def test_nobody_reads_that_all_is_clear_where_it_is_not() -> None:
+    """From a fifth on it says that it may well be."""
+    said = " ".join(text(replace(CALM, probability=0.35)).split())
+    assert "open descriptor exhaustion" in said
+    assert "a crossing is less likely than not, 987 left" in said
+    assert "  clear    descriptor exhaustion" in text(replace(CALM, probability=0.15))
 
 
 def test_no_crossing_in_sight_has_its_margin() -> None:
@@ -102,9 +116,9 @@ def test_what_cannot_be_said_says_why() -> None:
         evidence={"longest_horizon_s": 40.0},
     )
     other = replace(SURE, metric="cgroup_memory_bytes", state=UNKNOWN, reason="capacity unknown")
-    said = text(SURE, SILENT, lack, short, other)
+    said = " ".join(text(SURE, SILENT, lack, short, other).split())
     assert "disk exhaustion, fps degradation: no values" in said
-    assert "cpu saturation: not enough data (20 s of 100 s)" in said
+    assert "cpu saturation: not enough data (20 s of 100 s; enough for --set horizon=30s)" in said
     assert "capacity unknown" not in said
 
 
@@ -162,7 +176,7 @@ def test_a_line_tells_what_became_of_a_forecast(known: bool, end_ns: int | None,
     """It opens, changes or closes."""
     finding = Finding(
         "forecast", "memory_exhaustion", "memory", "rss_bytes", 10, 5, 10, end_ns, "low",
-        probability=0.7, evidence={"median_s": 60.0}, text="rss_bytes will meet its limit\x1b[31m",
+        probability=0.7, evidence={"median_s": 60.0}, text="rss_bytes is on its way to its limit\x1b[31m",
     )  # fmt: skip
     line = finding_as_text(finding, known, PAGE)
     assert word in line

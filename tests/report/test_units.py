@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from perfkit.report.units import THIN_SPACE, format_by_name, format_value, unit_of_name
@@ -99,6 +99,7 @@ def test_the_unit_in_a_metrics_name_is_its_unit(metric):
 
 
 @given(st.floats() | st.integers(-(2**63), 2**63), st.sampled_from(UNITS))
+@example(1.8e299, "s")
 def test_no_number_is_too_strange(value, unit):
     """Every number gives one short line of text, without exponents and without nan."""
     text = format_value(value, unit)

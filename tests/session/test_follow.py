@@ -184,3 +184,9 @@ def test_a_journal_whose_session_is_missing_ends_in_a_sentence(recorder: Recorde
     recorder.steps = [remove]
     with pytest.raises(UnusableInput):
         followed(recorder)
+
+
+def test_what_was_never_begun_is_not_said_to_be_gone(tmp_path: Path) -> None:
+    """There is nothing beside it that could be read instead."""
+    with pytest.raises(UnusableInput, match="it has not begun, or is over"):
+        Follower(tmp_path / "never.parquet")

@@ -28,6 +28,7 @@ from perfkit.model.metric import (
 from perfkit.model.session import Session
 from perfkit.session.parquet import write_session
 from perfkit.workflows.forecast import outlook
+from perfkit.workflows.import_data import import_data
 
 SECOND = 1_000_000_000
 MIB = 2.0**20
@@ -134,6 +135,41 @@ def test_it_is_told_as_of_the_last_tick(tmp_path: Path) -> None:
     path = session_of(tmp_path / "s.parquet", 200.0, steady(5.0), steady(100.0))
     assert outlook(path).at_ns == 199.5 * SECOND + 1
     assert outlook(path, at="100.2s").at_ns == 100.2 * SECOND
+
+
+def test_a_time_is_taken_as_reports_write_it(tmp_path: Path) -> None:
+    """Minutes and seconds, hours before them; so many that there is no such time are refused."""
+    path = session_of(tmp_path / "s.parquet", 200.0, steady(5.0), steady(100.0))
+    assert outlook(path, at="1:30.5") == outlook(path, at="90.5s")
+    assert outlook(path, at="0:01:30") == outlook(path, at="90s")
+    with pytest.raises(UsageError, match="is not a length of time"):
+        outlook(path, at="1::30")
+
+
+def test_so_much_was_seen_whatever_the_horizon(tmp_path: Path) -> None:
+    """And the longest horizon that would do is known."""
+    path = session_of(tmp_path / "s.parquet", 100.0, steady(5.0), steady(100.0))
+    for horizon in ("5m", "1h", "1000d"):
+        one = descriptors(path, horizon=horizon)
+        assert one.state == TOO_LITTLE
+        assert one.reason.startswith("100 s seen, ")
+        assert 180 < one.evidence["longest_horizon_s"] < 200
+    assert descriptors(path, horizon="180s").state == CLEAR
+
+
+def test_evidence_is_of_the_moment_of_the_value(tmp_path: Path) -> None:
+    """What the last ticks of a process that is torn down show bears on nothing."""
+    lines = ["t_s,virtual_nearest_bytes,virtual_limit_bytes,rss_bytes"]
+    for t in range(300):
+        ending = t >= 298
+        lines.append(f"{t},{0 if ending else 1000 + t},2000,{1 if ending else 500 + t}")
+    (tmp_path / "s.csv").write_text("\n".join(lines) + "\n")
+    import_data(tmp_path / "s.csv", tmp_path / "s.parquet")
+    found = outlook(tmp_path / "s.parquet", horizon="1m").forecasts
+    one = next(one for one in found if one.metric == "virtual_nearest_bytes")
+    # the last whole period before it ends is over at 295 s
+    assert one.value == 1294
+    assert one.evidence["rss_bytes_last"] == 794
 
 
 def test_a_time_beyond_the_session_is_refused(tmp_path: Path) -> None:

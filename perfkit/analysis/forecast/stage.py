@@ -45,7 +45,7 @@ KEPT = round(PAST * BLOCKS)
 MADE = 10
 """Forecasts a horizon; no more than one a block."""
 
-_OVER = {BEYOND: "its capacity is met", TOO_LITTLE: "it began anew"}
+_OVER = {BEYOND: "its capacity is met", TOO_LITTLE: "it fell and begins anew"}
 _CLOSES_BELOW = 0.4
 _MOVED_SHARE = 0.25
 _LONG_GAP = 15
@@ -125,7 +125,7 @@ class ForecastStage:
         now_ns = np.array([self._now_ns])
         passages = self._foreseen(known, now_ns)
         return tuple(
-            self._forecast(track, its, 0, self._now_ns, passage, _ordered(track))
+            self._forecast(track, its, 0, self._now_ns, passage, track.evidence)
             for track, its, (passage,) in zip(self._tracks, known, passages, strict=True)
         )
 
@@ -145,13 +145,11 @@ class ForecastStage:
         ]
         passages = self._foreseen(known, ends_ns[moments])
         found: list[Finding] = []
-        for track, its, some in zip(self._tracks, known, passages, strict=True):
+        for track, one, its, some in zip(self._tracks, series, known, passages, strict=True):
             found += self._said(track, its, some, periods, moments)
-            for name in track.capacity.evidence:
-                values = periods.floats(name)
-                finite = np.flatnonzero(np.isfinite(values))
-                if len(finite):
-                    track.evidence[name] = float(values[finite[-1]])
+            # none of a moment later than the value that it bears on: a process may be ending
+            valid = np.flatnonzero(one.valid)
+            track.evidence = _evidence(track, periods, int(valid[-1]) if len(valid) else -1)
         self._now_ns = int(ends_ns[-1])
         return sorted(found, key=lambda one: one.order)
 
@@ -238,13 +236,18 @@ class ForecastStage:
         if capacity.met(its.value, its.limit)[place]:
             return replace(base, state=BEYOND)
         if passage is None:
-            seen_s = max(int(its.blocks[place]) - 1, 0) * self._block_ns / 1e9
+            seen_s = min(int(its.blocks[place]) * self._block_ns, now_ns) / 1e9
             least_s = max(LEAST_SEEN * horizon_s, (LEAST_POINTS - 1) * self._block_ns / 1e9)
+            # what is seen of a block that is not yet over does not count
+            shown = min(int(seen_s), int(np.ceil(least_s)) - 1)
+            points = seen_s >= LEAST_POINTS * self._length_ns / 1e9
+            # half of it, and the block that goes on
+            longest_s = shown / (LEAST_SEEN + 1 / BLOCKS) if points else 0.0
             return replace(
                 base,
                 state=TOO_LITTLE,
-                reason=f"{seen_s:.0f} s seen, {least_s:.0f} s needed",
-                evidence={"longest_horizon_s": seen_s / LEAST_SEEN, **evidence},
+                reason=f"{shown} s seen, {least_s:.0f} s needed",
+                evidence={"longest_horizon_s": longest_s, **evidence},
             )
         sure = passage.probability
         near = passage.median is not None and passage.median <= 1.0
@@ -338,7 +341,7 @@ class ForecastStage:
                 **one.evidence,
                 **{name: float(value) for name, value in numbers.items() if value is not None},
             },
-            text=f"{one.metric} will meet {one.against}",
+            text=f"{one.metric} is on its way to {one.against}",
         )
 
 
@@ -368,10 +371,3 @@ def _evidence(track: _Track, periods: Block, row: int) -> dict[str, float]:
         if len(finite):
             found[name] = float(values[finite[-1]])
     return {name: found[name] for name in track.capacity.evidence if name in found}
-
-
-def _ordered(track: _Track) -> dict[str, float]:
-    """In the order of the table, whatever came first."""
-    return {
-        name: track.evidence[name] for name in track.capacity.evidence if name in track.evidence
-    }
