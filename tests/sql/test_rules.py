@@ -143,6 +143,10 @@ CASES = [
         "memory-capacity", "four fifths in use throughout", "medium",
         {"peak_ratio": 0.85, "share_ratio": 1.0}, memory_pressure_ratio=0.85,
     ),
+    fires(
+        "memory-capacity", "address space next to its limit", "high", {"peak_ratio": 0.96, "capacity_bytes": 1000},
+        memory_pressure_ratio=0.96, memory_capacity_bytes=GIB, virtual_nearest_bytes=960, virtual_limit_bytes=1000,
+    ),
     fires("memory-capacity", "nine tenths for a third of the time", "high", memory_pressure_ratio=during(0, 20, 0.92, 0.3)),
     fires("memory-capacity", "a peak next to the limit", "high", memory_pressure_ratio=during(30, 31, 0.97, 0.3)),
     spares("memory-capacity", "a short peak below the limit", memory_pressure_ratio=during(30, 34, 0.9, 0.3)),

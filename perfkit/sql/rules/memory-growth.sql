@@ -54,13 +54,16 @@ WITH watched AS (
     FROM ticks WHERE pss_bytes IS NOT NULL AND rss_bytes IS NOT NULL
 ), capacity AS (
     SELECT max_by(memory_capacity_bytes, t_ns) AS capacity_bytes,
-           max_by(system_memory_available_bytes, t_ns) AS available_bytes
+           max_by(system_memory_available_bytes, t_ns) AS available_bytes,
+           -- of address space under RLIMIT_AS; a process that has ended holds none
+           min(virtual_limit_bytes - virtual_nearest_bytes)
+               FILTER (WHERE virtual_nearest_bytes > 0) AS space_bytes
     FROM ticks
     WHERE memory_capacity_bytes IS NOT NULL OR system_memory_available_bytes IS NOT NULL
 ), judged AS (
     SELECT first_bytes, last_bytes, rising_count, steps_count, slope_bytes_per_s, extent.end_s - begin_s AS watched_s,
            -- least() passes over what is not known
-           greatest(0, least(capacity_bytes - last_bytes, available_bytes)) AS headroom_bytes
+           greatest(0, least(capacity_bytes - last_bytes, available_bytes, space_bytes)) AS headroom_bytes
     FROM growth, slope, extent, capacity, shared
     WHERE periods >= 22 AND extent.end_s - begin_s >= 22 AND steps_count = 7
       AND last_bytes - first_bytes >= greatest(4 * 1048576, 0.05 * first_bytes)
