@@ -6,7 +6,7 @@ crossing that was warned of stands with the functions; all times are in seconds.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
@@ -14,7 +14,15 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from perfkit.analysis.forecast.passage import PAST, Passage
+from perfkit.analysis.forecast.passage import (
+    PAST,
+    Passage,
+    Passages,
+    Windows,
+    passage_of,
+    single,
+    together,
+)
 from perfkit.analysis.forecast.registry import Foresee
 from perfkit.analysis.forecast.stage import BLOCKS
 
@@ -110,14 +118,31 @@ def _past(
 
 
 def forecasts(
-    view: View, foresee: Foresee, horizon_s: float, from_s: float, every_s: float
+    view: View,
+    foresee: Foresee,
+    horizon_s: float,
+    from_s: float,
+    every_s: float,
+    many: Callable[[Windows], Passages] | None = None,
 ) -> Iterator[Told]:
     """What a forecaster says of each of `pasts`, by the metric alone.
 
-    "Not enough data" counts as a probability of 0: nobody was warned.
+    many: the same forecaster, of many windows at once. "Not enough data" counts as a probability
+    of 0: nobody was warned.
     """
-    for t_s, past in pasts(view, horizon_s, from_s, every_s):
-        yield told_at(view, t_s, None if past is None else foresee(*past[:4]), horizon_s)
+    some = list(pasts(view, horizon_s, from_s, every_s))
+    if many is None:
+        said = [None if past is None else foresee(*past[:4]) for _, past in some]
+    else:
+        singles = [None if past is None else single(*past[:4]) for _, past in some]
+        able = [one for one in singles if one is not None]
+        its = many(together(able)) if able else None
+        places = iter(range(len(able)))
+        said = [
+            None if one is None or its is None else passage_of(its, next(places)) for one in singles
+        ]
+    for (t_s, _), passage in zip(some, said, strict=True):
+        yield told_at(view, t_s, passage, horizon_s)
 
 
 def told_at(view: View, t_s: float, passage: Passage | None, horizon_s: float) -> Told:

@@ -70,7 +70,10 @@ def score_forecasts(
         )
     views, families = labelled_views(folder, from_s)
     said = {
-        name: [list(forecasts(view, spec.foresee, horizon_s, from_s, every_s)) for view in views]
+        name: [
+            list(forecasts(view, spec.foresee, horizon_s, from_s, every_s, spec.many))
+            for view in views
+        ]
         for name, spec in FORECASTERS.items()
         if forecaster in (None, name) or name == COMPARED
     }

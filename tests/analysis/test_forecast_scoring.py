@@ -124,3 +124,16 @@ def test_the_trend_test_agrees_with_pairs_counted_by_hand() -> None:
     assert mann_kendall(np.array([1.0, 2.0, 3.0, 4.0])) == pytest.approx(5 / (156 / 18) ** 0.5)
     assert mann_kendall(np.array([2.0, 2.0, 2.0, 2.0])) == 0.0
     assert mann_kendall(np.array([4.0, 3.0, 2.0, 1.0])) < 0
+
+
+@pytest.mark.parametrize("name", [name for name, spec in FORECASTERS.items() if spec.many])
+def test_many_windows_at_once_are_told_as_one_by_one(name: str) -> None:
+    """To the last bit, and nothing where too little was seen."""
+    spec = FORECASTERS[name]
+    t_s = np.arange(600) / 10
+    values = 100 + t_s + np.random.default_rng(2).normal(0, 0.5, 600)
+    one = View("one", t_s, values, 150.0, False, 50.0, 60.0)
+    singly = list(forecasts(one, spec.foresee, 10.0, 2.0, 1.0))
+    assert list(forecasts(one, spec.foresee, 10.0, 2.0, 1.0, spec.many)) == singly
+    assert singly[0].probability == 0.0
+    assert max(told.probability for told in singly) > 0.5

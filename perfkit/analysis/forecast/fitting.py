@@ -23,11 +23,11 @@ from perfkit.analysis.forecast.driver import driven
 from perfkit.analysis.forecast.passage import (
     Passage,
     Signs,
-    Windows,
     calibrated,
     passage_of,
     signs_of,
     single,
+    together,
 )
 from perfkit.analysis.forecast_scoring import Floats, Told, View, pasts, told_at
 from perfkit.model.forecast import WATCH_FROM
@@ -66,10 +66,7 @@ def seen(view: View, horizon_s: float, from_s: float, every_s: float) -> Seen:
     able = [one for one in singles if one is not None]
     t_s = np.array([t for t, _ in told], np.float64)
     left = np.full(len(t_s), np.inf) if view.t_cross_s is None else view.t_cross_s - t_s
-    signs = None
-    if able:
-        parts = zip(*able, strict=True)
-        signs = signs_of(Windows(*(np.concatenate(part, axis=-1) for part in parts)))
+    signs = signs_of(together(able)) if able else None
     its = None
     if view.driver is not None:
         its = seen(view.driver, horizon_s, from_s, every_s), _met(view.driver, t_s)

@@ -11,6 +11,7 @@ Every window is in horizons: nothing here knows a second.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -223,15 +224,13 @@ def _outlived(met: Floats, age: Floats) -> Floats:
     return total
 
 
-def foresee(
-    t: Floats, highs: Floats, lows: Floats, level: float, done: Floats | None = None
-) -> Passage | None:
+def foresee(t: Floats, highs: Floats, lows: Floats, level: float) -> Passage | None:
     """The passage of a rising series over a level.
 
     t: times of blocks in units of the horizon, increasing, the last one now. highs, lows: greatest
-    and least of each block; done: work done by its end. None where too little has been seen.
+    and least of each block. None where too little has been seen.
     """
-    past = single(t, highs, lows, level, done)
+    past = single(t, highs, lows, level)
     return None if past is None else passage_of(foresee_all(past), 0)
 
 
@@ -247,6 +246,11 @@ def single(
     high, low = (np.interp(at, t, one)[None] for one in (highs, lows))
     work = None if done is None else np.interp(at, t, done)[None]
     return windows(high, low, np.array([level]), step, work)
+
+
+def together(some: Sequence[Windows]) -> Windows:
+    """All of them, in their order; at least one."""
+    return Windows(*(np.concatenate(part, axis=-1) for part in zip(*some, strict=True)))
 
 
 def passage_of(many: Passages, place: int) -> Passage:
