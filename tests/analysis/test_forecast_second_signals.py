@@ -202,3 +202,19 @@ def test_what_ends_leaves_the_forecast_as_it_stood() -> None:
     (ended,) = run(of("fds_nearest_count"), columns)[1]
     going_on = descriptors(None)[1]
     assert replace(ended, at_ns=going_on.at_ns) == going_on
+
+
+def test_evidence_is_the_same_however_periods_are_cut() -> None:
+    """It is as of the metric's last value, though other columns went on or came in between."""
+    count = len(T)
+    columns = {
+        "fds_nearest_count_last": np.where(T % 5 == 1, RISING, np.nan),
+        "fds_limit_count_last": np.full(count, LIMIT),
+        "fds_count_last": np.where(T % 4 == 3, T, np.nan),
+    }
+    whole = run(of("fds_nearest_count"), columns)
+    assert any("fds_count_last" in one.evidence for one in whole[0])
+    for cuts in ((50, 100, 150), tuple(range(1, count)), (231, 232, 233, 234, 246, 247, 248, 249)):
+        assert repr(run(of("fds_nearest_count"), columns, cuts)) == repr(whole)
+    # its last value is of 246 s, the last of the other column before it of 243 s
+    assert whole[1][0].evidence["fds_count_last"] == 243

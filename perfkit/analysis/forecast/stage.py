@@ -57,11 +57,16 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass
 class _Track:
-    """What is known of one capacity, and what was last said of it."""
+    """What is known of one capacity, and what was last said of it.
+
+    latest: the last value of every column that bears on it; evidence: the same as it was when the
+    metric itself had its last value: a process may be ending, and is torn down meanwhile.
+    """
 
     capacity: Capacity
     history: History
     evidence: dict[str, float] = field(default_factory=dict)
+    latest: dict[str, float] = field(default_factory=dict)
     done: float = 0.0
     told: Finding | None = None
     median_s: float | None = None
@@ -146,10 +151,10 @@ class ForecastStage:
         passages = self._foreseen(known, ends_ns[moments])
         found: list[Finding] = []
         for track, one, its, some in zip(self._tracks, series, known, passages, strict=True):
-            found += self._said(track, its, some, periods, moments)
-            # none of a moment later than the value that it bears on: a process may be ending
-            valid = np.flatnonzero(one.valid)
-            track.evidence = _evidence(track, periods, int(valid[-1]) if len(valid) else -1)
+            found += self._said(track, one, its, some, periods, moments)
+            last = len(periods) - 1
+            track.evidence = _evidence(track, one, periods, last)
+            track.latest = _known_by(track, periods, last)
         self._now_ns = int(ends_ns[-1])
         return sorted(found, key=lambda one: one.order)
 
@@ -274,6 +279,7 @@ class ForecastStage:
     def _said(
         self,
         track: _Track,
+        series: Series,
         its: Moments,
         passages: Sequence[Passage | None],
         periods: Block,
@@ -286,7 +292,7 @@ class ForecastStage:
                 track.likely = 0
                 continue
             now_ns = int(periods.t_ns[row]) + self._length_ns
-            evidence = _evidence(track, periods, row)
+            evidence = _evidence(track, series, periods, row)
             yield from self._next(
                 track, self._forecast(track, its, place, now_ns, passage, evidence)
             )
@@ -362,9 +368,15 @@ def _moved(before_s: float | None, now_s: float | None) -> bool:
     return abs(now_s - before_s) > _MOVED_SHARE * before_s
 
 
-def _evidence(track: _Track, periods: Block, row: int) -> dict[str, float]:
-    """What was last known of each column by then."""
-    found = dict(track.evidence)
+def _evidence(track: _Track, series: Series, periods: Block, row: int) -> dict[str, float]:
+    """What bore on the metric when it had its last value, by this row."""
+    valid = np.flatnonzero(series.valid[: row + 1])
+    return _known_by(track, periods, int(valid[-1])) if len(valid) else track.evidence
+
+
+def _known_by(track: _Track, periods: Block, row: int) -> dict[str, float]:
+    """The last value of each column by this row, in the order of the table."""
+    found = dict(track.latest)
     for name in track.capacity.evidence:
         values = periods.floats(name)[: row + 1]
         finite = np.flatnonzero(np.isfinite(values))
