@@ -19,7 +19,7 @@ from perfkit.analysis.forecast.stage import ForecastStage
 from perfkit.analysis.forecast.work import explained
 from perfkit.model.block import Block, Column
 from perfkit.model.finding import Finding
-from perfkit.model.forecast import BEYOND, CLEAR, CROSSING, Forecast
+from perfkit.model.forecast import BEYOND, CLEAR, CROSSING, NOTICE, Forecast
 from perfkit.model.thresholds import Thresholds
 
 SECOND = 1_000_000_000
@@ -176,6 +176,20 @@ def test_a_queue_is_foreseen_by_its_workers() -> None:
     assert by_metric["worker_utilisation_ratio"].state == BEYOND
     assert by_metric["worker_utilisation_ratio"].capacity == FULL
     assert by_metric["queue_ms_p95"].probability == MET
+    assert (by_metric["queue_ms_p95"].level, by_metric["queue_ms_p95"].median_s) == (NOTICE, None)
+
+
+def test_workers_that_are_always_busy_drive_no_queue() -> None:
+    """Work is handed to them only when they are free: for a while that looks like too much of it."""
+    queue = 20 + CHANCE.exponential(5, len(T))
+    known = of("queue_ms_p95", "worker_utilisation_ratio")
+    for busy_for, level in ((40, NOTICE), (130, "")):
+        busy = np.where(len(T) - T <= busy_for, 0.99 + CHANCE.normal(0, 0.01, len(T)), 0.5)
+        columns = {"queue_ms_p95": queue, "worker_utilisation_ratio": busy}
+        standing = {one.metric: one for one in run(known, columns)[1]}
+        assert standing["worker_utilisation_ratio"].state == BEYOND
+        assert standing["queue_ms_p95"].level == level
+        assert repr(run(known, columns)) == repr(run(known, columns, (100, 170, 171, 233)))
 
 
 def test_another_file_system_begins_anew() -> None:

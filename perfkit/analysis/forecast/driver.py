@@ -14,6 +14,10 @@ from perfkit.analysis.forecast.passage import Passage
 MET = 0.9
 """Probability where the driver's capacity is met now: it may turn back before this one's is."""
 
+LONG_MET = 0.8
+"""Where it was met for such a share of a whole horizon, and this one's is not met even so, it does
+not drive it: workers that are always busy because work is handed to them only when they are free."""
+
 
 def driven(own: Passage, driver: Passage | None, *, met: bool) -> Passage:
     """The passage of what is driven, by its own past or by its driver's, whichever is surer.

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from perfkit.analysis.forecast.calibration import CHOSEN, Calibration
-from perfkit.analysis.forecast.driver import driven
+from perfkit.analysis.forecast.driver import LONG_MET, driven
 from perfkit.analysis.forecast.passage import (
     Passage,
     Signs,
@@ -69,7 +69,7 @@ def seen(view: View, horizon_s: float, from_s: float, every_s: float) -> Seen:
     signs = signs_of(together(able)) if able else None
     its = None
     if view.driver is not None:
-        its = seen(view.driver, horizon_s, from_s, every_s), _met(view.driver, t_s)
+        its = seen(view.driver, horizon_s, from_s, every_s), _met(view.driver, t_s, horizon_s)
     whether = np.array([one is not None for one in singles], np.bool_)
     return Seen(view, t_s, whether, signs, left / horizon_s, its)
 
@@ -98,14 +98,15 @@ def lessons(views: Sequence[View], families: Sequence[str], horizon_s: float) ->
     return Lessons(alone, both, of)
 
 
-def _met(view: View, t_s: Floats) -> Bools:
-    """Whether the last value at each time is at the capacity or beyond."""
-    place = np.searchsorted(view.t_s, t_s, side="right") - 1
-    if not len(view.t_s):
-        return np.zeros(len(t_s), np.bool_)
-    values = view.values[np.maximum(place, 0)]
-    beyond = values <= view.capacity if view.falling else values >= view.capacity
-    found: Bools = beyond & (place >= 0)
+def _met(view: View, t_s: Floats, horizon_s: float) -> Bools:
+    """Whether the last value at each time is at the capacity or beyond, and was not for most of a
+    whole horizon already."""
+    beyond = view.values <= view.capacity if view.falling else view.values >= view.capacity
+    found = np.zeros(len(t_s), np.bool_)
+    for place, now_s in enumerate(t_s.tolist()):
+        first, end = np.searchsorted(view.t_s, (now_s - horizon_s, now_s), side="right").tolist()
+        if end and beyond[end - 1]:
+            found[place] = not first or beyond[first:end].mean() < LONG_MET
     return found
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from perfkit.analysis.forecast.capacities import Capacity, Series
-from perfkit.analysis.forecast.driver import driven
+from perfkit.analysis.forecast.driver import LONG_MET, driven
 from perfkit.analysis.forecast.history import History, Moments
 from perfkit.analysis.forecast.passage import (
     LEAST_POINTS,
@@ -167,12 +167,15 @@ class ForecastStage:
         least = max(LEAST_POINTS, int(np.ceil(LEAST_SEEN * self._horizon_ns / self._block_ns)) + 1)
         step = self._block_ns / self._horizon_ns
         places, met, highs, lows, levels, done = [], [], [], [], [], []
-        for track, its in zip(self._tracks, known, strict=True):
+        drivers = set(self._drivers.values())
+        for number, (track, its) in enumerate(zip(self._tracks, known, strict=True)):
             sign = -1.0 if track.capacity.falling else 1.0
             fresh = now_ns - its.seen_ns <= self._horizon_ns
             there = track.capacity.met(its.value, its.limit)
             known_both = np.isfinite(its.value) & np.isfinite(its.limit)
             able = fresh & known_both & ~there & (its.blocks >= least)
+            if number in drivers:
+                there &= ~self._long_met(track.capacity, its)
             met.append(fresh & there)
             places.append(np.flatnonzero(able))
             ends = (its.highs, its.lows) if sign > 0 else (-its.lows, -its.highs)
@@ -195,6 +198,14 @@ class ForecastStage:
         if self._forecaster.second:
             self._drive(passages, met)
         return passages
+
+    def _long_met(self, capacity: Capacity, its: Moments) -> Bools:
+        """Whether it has been met for most of a whole horizon by now."""
+        ends = its.lows if capacity.falling else its.highs
+        past = ends[:, -max(round(self._horizon_ns / self._block_ns), 1) :]
+        share = capacity.met(past, its.limit[:, None]).mean(axis=1)
+        found: Bools = (share >= LONG_MET) & np.isfinite(past[:, 0])
+        return found
 
     def _drive(self, passages: list[list[Passage | None]], met: Sequence[Bools]) -> None:
         """Let what has a driver be foreseen by it too, in place; met: of every capacity, when."""
@@ -255,7 +266,8 @@ class ForecastStage:
                 evidence={"longest_horizon_s": longest_s, **evidence},
             )
         sure = passage.probability
-        near = passage.median is not None and passage.median <= 1.0
+        # what drives it is met: how soon is not known, but not that it is soon
+        near = passage.driven if passage.median is None else passage.median <= 1.0
         level = NOTICE if sure > NOTICE_FROM and near else WATCH if sure >= WATCH_FROM else ""
         likely = sure >= WATCH_FROM
         times = (passage.median, passage.low, passage.high)
