@@ -18,13 +18,15 @@ _OF_THE_SDK = ("event", "gauge", "span", "timed")
 def __getattr__(name: str) -> object:
     if name not in _OF_THE_SDK:
         raise AttributeError(f"module 'perfkit' has no attribute {name!r}")
-    from perfkit import sdk
-
     here = globals()
     try:
+        from perfkit import sdk
+
         here.update({each: getattr(sdk, each) for each in _OF_THE_SDK})
-    except AttributeError:
-        # a signal handler that speaks while its own thread is loading the SDK: that once, unheard
+    except (AttributeError, KeyError):
+        # a signal handler that speaks while its own thread is loading the SDK: that once, unheard;
+        # a KeyError where it interrupts the interpreter taking an import lock, which is not made
+        # for that
         return _Unheard if name == "span" else _unheard
     # done: the interpreter finds names faster in a module without this function (20 ns of a call)
     here.pop("__getattr__", None)

@@ -609,6 +609,26 @@ def test_calls_from_a_signal_handler_are_kept(ear: Ear, application: Any) -> Non
     assert sum(line["type"] == "work" for line in lines) == 30_000
 
 
+def test_an_import_lock_that_is_interrupted_raises_nothing(ear: Ear, application: Any) -> None:
+    """As CPython 3.11 does when a handler imports while its own thread takes a lock: once, unheard."""
+    application(
+        """
+        import sys
+        class Interrupted:
+            def find_spec(self, name, *_):
+                if name == "perfkit.model.wire":
+                    sys.meta_path.remove(self)
+                    raise KeyError(139902648023936)
+        sys.meta_path.insert(0, Interrupted())
+        import perfkit
+        perfkit.event("unheard")
+        perfkit.event("heard")
+        """
+    )
+
+    assert [line["type"] for line in ear.hear()] == ["heard"]
+
+
 # ── what it costs to have it ──
 
 
