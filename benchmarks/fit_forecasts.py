@@ -3,11 +3,11 @@
     python benchmarks/fit_forecasts.py DIR [COLUMN]
 
 DIR is one of `perfkit lab run-all --only forecast`; COLUMN of its views.csv names the groups that
-are left out in turn: family unless told, shape (of the course), program or kind. Prints the calibration of all and without
-each, a verdict "leak or not" at 75 % of each run, then every figure of the forecasts of each group
-by the calibration of the others, with its 90 % interval by bootstrap over recordings: by the metric
-alone, with second signals, and of `predict_linear` and the two windows. Nothing is written: the
-numbers in use stand in `perfkit/analysis/forecast/calibration.py`.
+are left out in turn: family unless told, shape (of the course), program or kind. Prints the calibration
+of all and without each, a verdict "leak or not" at 75 % of each run, then every figure of the
+forecasts of each group by the calibration of the others, with its 90 % interval by bootstrap over
+recordings: by the metric alone, with second signals, and of `predict_linear` and the two windows.
+Nothing is written: the numbers in use stand in `perfkit/analysis/forecast/calibration.py`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from perfkit.analysis.forecast.fitting import by_others, fit, lessons, seen, told
+from perfkit.analysis.forecast.fitting import alone, by_others, fit, lessons, seen, told
 from perfkit.analysis.forecast.gate import growing_for, lasts
 from perfkit.analysis.forecast.passage import PAST, single
 from perfkit.analysis.forecast.registry import FORECASTERS
@@ -41,7 +41,6 @@ def main() -> None:
     with (folder / VIEWS_FILE).open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     groups, files = [row[column] for row in rows], [row["file"] for row in rows]
-    alone = [seen(view.alone(), HORIZON_S, FROM_S, EVERY_S) for view in views]
     print(f"{len(views)} views of {len(set(files))} runs, of which", end=" ")
     print(f"{sum(view.t_cross_s is not None for view in views)} cross")
     both = [seen(view, HORIZON_S, FROM_S, EVERY_S) for view in views]
@@ -52,7 +51,10 @@ def main() -> None:
     fitted = by_others(learned)
     for group, its in fitted.items():
         print(f"without {group}:", its)
-    for name, some in (("the metric alone", alone), ("with second signals", both)):
+    for name, some in (
+        ("the metric alone", [alone(one) for one in both]),
+        ("with second signals", both),
+    ):
         said = [told(one, fitted[its], HORIZON_S) for one, its in zip(some, groups, strict=True)]
         _print(name, views, said, files)
     for name in ("predict_linear", "two_windows"):

@@ -19,9 +19,9 @@ from perfkit.analysis.forecast.passage import (
     Passage,
     Passages,
     Windows,
-    passage_of,
+    joined,
+    scattered,
     single,
-    together,
 )
 from perfkit.analysis.forecast.registry import Foresee
 from perfkit.analysis.forecast.stage import BLOCKS
@@ -136,11 +136,8 @@ def forecasts(
     else:
         singles = [None if past is None else single(*past[:4]) for _, past in some]
         able = [one for one in singles if one is not None]
-        its = many(together(able)) if able else None
-        places = iter(range(len(able)))
-        said = [
-            None if one is None or its is None else passage_of(its, next(places)) for one in singles
-        ]
+        its = many(Windows(*joined(able))) if able else None
+        said = scattered(its, [one is not None for one in singles])
     for (t_s, _), passage in zip(some, said, strict=True):
         yield told_at(view, t_s, passage, horizon_s)
 

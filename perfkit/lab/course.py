@@ -201,7 +201,13 @@ COURSES: Mapping[str, Callable[[random.Random], Course]] = {
 """By the names that programs take as --shape."""
 
 REACHES = {
-    *("steady", "late", "accelerating", "steps", "under-a-sawtooth", "spurts", "with-more-load")
+    "steady",
+    "late",
+    "accelerating",
+    "steps",
+    "under-a-sawtooth",
+    "spurts",
+    "with-more-load",
 }
 """Those that get to the capacity within the run."""
 

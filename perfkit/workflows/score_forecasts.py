@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from perfkit.analysis.forecast.calibration import CHOSEN
-from perfkit.analysis.forecast.fitting import by_others, lessons, seen
+from perfkit.analysis.forecast.fitting import alone, by_others, lessons, seen
 from perfkit.analysis.forecast.fitting import told as told_by
 from perfkit.analysis.forecast.registry import FORECASTERS
 from perfkit.analysis.forecast_scoring import (
@@ -107,9 +107,8 @@ def _calibrated(
 ) -> dict[str, list[list[Told]]]:
     """The default by calibrations fitted on other families, and all of it with second signals."""
     said: dict[str, list[list[Told]]] = {}
-    alone = [seen(view.alone(), horizon_s, from_s, every_s) for view in views]
     both = [seen(view, horizon_s, from_s, every_s) for view in views]
-    rounds = [("", alone)]
+    rounds = [("", [alone(one) for one in both])]
     if any(view.done is not None or view.driver is not None for view in views):
         said[f"default{SECOND}"] = [told_by(one, CHOSEN, horizon_s) for one in both]
         rounds.append((SECOND, both))

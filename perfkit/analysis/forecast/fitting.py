@@ -12,7 +12,7 @@ of one laboratory take turns at similar ages, and at one pace a calibration lear
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,11 +23,13 @@ from perfkit.analysis.forecast.driver import LONG_MET, driven
 from perfkit.analysis.forecast.passage import (
     Passage,
     Signs,
+    Windows,
     calibrated,
-    passage_of,
+    joined,
+    scattered,
     signs_of,
     single,
-    together,
+    without_work,
 )
 from perfkit.analysis.forecast_scoring import Floats, Told, View, pasts, told_at
 from perfkit.model.forecast import WATCH_FROM
@@ -66,7 +68,7 @@ def seen(view: View, horizon_s: float, from_s: float, every_s: float) -> Seen:
     able = [one for one in singles if one is not None]
     t_s = np.array([t for t, _ in told], np.float64)
     left = np.full(len(t_s), np.inf) if view.t_cross_s is None else view.t_cross_s - t_s
-    signs = signs_of(together(able)) if able else None
+    signs = signs_of(Windows(*joined(able))) if able else None
     its = None
     if view.driver is not None:
         its = seen(view.driver, horizon_s, from_s, every_s), _met(view.driver, t_s, horizon_s)
@@ -74,28 +76,28 @@ def seen(view: View, horizon_s: float, from_s: float, every_s: float) -> Seen:
     return Seen(view, t_s, whether, signs, left / horizon_s, its)
 
 
+def alone(one: Seen) -> Seen:
+    """The same by the metric alone."""
+    signs = None if one.signs is None else without_work(one.signs)
+    return replace(one, view=one.view.alone(), signs=signs, driver=None)
+
+
 @dataclass(frozen=True)
 class Lessons:
-    """What calibrations are fitted on: views at all paces, by the metric alone and with their
-    second signals; families: of each."""
+    """What calibrations are fitted on: views at all paces, with their second signals; families: of
+    each."""
 
-    alone: Sequence[Seen]
-    both: Sequence[Seen]
+    seen: Sequence[Seen]
     families: Sequence[str]
 
 
 def lessons(views: Sequence[View], families: Sequence[str], horizon_s: float) -> Lessons:
     """Of all these views."""
-    alone, both, of = [], [], []
-    for pace in PACES:
-        horizon = pace * horizon_s
-        for view, family in zip(views, families, strict=True):
-            told = seen(view, horizon, horizon, horizon / _STEPS)
-            both.append(told)
-            bare = view.done is None and view.driver is None
-            alone.append(told if bare else seen(view.alone(), horizon, horizon, horizon / _STEPS))
-            of.append(family)
-    return Lessons(alone, both, of)
+    horizons = [pace * horizon_s for pace in PACES]
+    some = [
+        seen(view, horizon, horizon, horizon / _STEPS) for horizon in horizons for view in views
+    ]
+    return Lessons(some, [*families] * len(horizons))
 
 
 def _met(view: View, t_s: Floats, horizon_s: float) -> Bools:
@@ -113,14 +115,17 @@ def _met(view: View, t_s: Floats, horizon_s: float) -> Bools:
 def fit(its: Lessons, without: str | None = None) -> Calibration:
     """The calibration of these lessons, without a family where one is told; the one in use where
     all or none of them cross."""
-    pairs = [
-        (alone, both)
-        for alone, both, family in zip(its.alone, its.both, its.families, strict=True)
-        if both.driver is None and family != without
+    some = [
+        one
+        for one, family in zip(its.seen, its.families, strict=True)
+        if one.driver is None and family != without
     ]
-    if not any(one.signs for one, _ in pairs):
+    told = [one.signs for one in some if one.signs is not None]
+    if not told:
         return CHOSEN
-    (signs, left), (with_work, _) = (_together(some) for some in zip(*pairs, strict=True))
+    with_work = Signs(*joined(told))
+    signs = without_work(with_work)
+    left = np.concatenate([one.left[one.able] for one in some])
     happened = left <= 1.0
     if happened.all() or not happened.any():
         return CHOSEN
@@ -134,13 +139,6 @@ def fit(its: Lessons, without: str | None = None) -> Calibration:
         holds = (passages.low <= left) & (left <= high)
         shares.append(abs(float(holds[counted].mean() if counted.any() else _COVERS) - _COVERS))
     return replace(best, spread=round(float(_SPREADS[int(np.argmin(shares))]), 2))
-
-
-def _together(some: Sequence[Seen]) -> tuple[Signs, Floats]:
-    """The signs of all views one after the other, and what was left at each."""
-    parts = zip(*(one.signs for one in some if one.signs is not None), strict=True)
-    left = np.concatenate([one.left[one.able] for one in some])
-    return Signs(*(np.concatenate(part, axis=-1) for part in parts)), left
 
 
 def _weights(terms: Floats, happened: Bools) -> tuple[float, ...]:
@@ -166,11 +164,8 @@ def told(one: Seen, calibration: Calibration, horizon_s: float) -> list[Told]:
 
 
 def _passages(one: Seen, calibration: Calibration) -> list[Passage | None]:
-    if one.signs is None:
-        return [None] * len(one.t_s)
-    its = calibrated(one.signs, calibration)
-    places: Iterator[int] = iter(range(len(its.probability)))
-    return [passage_of(its, next(places)) if able else None for able in one.able.tolist()]
+    its = None if one.signs is None else calibrated(one.signs, calibration)
+    return scattered(its, one.able.tolist())
 
 
 def by_others(its: Lessons) -> Mapping[str, Calibration]:

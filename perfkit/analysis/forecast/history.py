@@ -69,9 +69,7 @@ class History:
         last = np.searchsorted(rows, moments, side="right") - 1
         known = np.append(np.flatnonzero(series.capacity_valid), -1)[:-1]
         told = np.searchsorted(known, moments, side="right") - 1
-        channels = [values, values]
-        if len(self._best) > len(channels):
-            channels.append(np.zeros(len(rows)) if series.done is None else series.done[rows])
+        channels = [values, values, *(() if series.done is None else (series.done[rows],))]
         grids, runs = self._grid(channels, place, rows, moments, last)
         at = _ints_at(place, last, self._place)
         since = _ints_at(first, last, self._first)

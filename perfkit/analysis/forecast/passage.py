@@ -11,9 +11,9 @@ Every window is in horizons: nothing here knows a second.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -172,8 +172,9 @@ def terms(met: Floats, gate: Floats, age: Floats) -> Floats:
     """float64[5, n]: 1; log odds of a crossing within the horizon, growth ending as it does; how
     far the gate is open; both; logarithm of the age of growth over the time that is left.
 
-    None of them asks how long the horizon is but the first: what has grown for a minute and has
-    five seconds left is as sure within ten seconds as within five minutes.
+    Only the odds ask how long the horizon is, and not of a crossing that is well within it: what has
+    grown for a minute and has five seconds left is about as sure within ten seconds as within two
+    minutes.
     """
     chance = np.clip(_outlived(met, np.maximum(age, _YOUNGEST)), 1.0 - _SURE, _SURE)
     odds = np.log(chance / (1.0 - chance))
@@ -248,9 +249,24 @@ def single(
     return windows(high, low, np.array([level]), step, work)
 
 
-def together(some: Sequence[Windows]) -> Windows:
-    """All of them, in their order; at least one."""
-    return Windows(*(np.concatenate(part, axis=-1) for part in zip(*some, strict=True)))
+def without_work(signs: Signs) -> Signs:
+    """The same windows, as if nobody had told of work."""
+    found = terms(signs.met, signs.lasting, signs.age)
+    nothing = np.zeros(len(signs.age))
+    return signs._replace(terms=found, explained=nothing, worked=nothing > 0)
+
+
+def joined(some: Sequence[tuple[Any, ...]]) -> Iterator[Any]:
+    """Of windows or signs, each part of all of them in their order; at least one."""
+    return (np.concatenate(part, axis=-1) for part in zip(*some, strict=True))
+
+
+def scattered(many: Passages | None, able: Sequence[bool]) -> list[Passage | None]:
+    """One after the other where there is one, None elsewhere; many: None where there is none."""
+    places = iter(range(len(able)))
+    return [
+        passage_of(many, next(places)) if it_is and many is not None else None for it_is in able
+    ]
 
 
 def passage_of(many: Passages, place: int) -> Passage:
