@@ -6,7 +6,7 @@ import csv
 import math
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -100,9 +100,7 @@ def _view(recording: Recording, row: Mapping[str, str], path: Path, from_s: floa
             f"{printable(row['file'])} has no metric {printable(metric)}, which "
             f"{printable(str(path))} names"
         )
-    related = next(
-        (one for one in capacities(Thresholds()) if metric in (one.metric, *_shown_by(one))), None
-    )
+    related = _related(metric)
     columns = _columns(recording, metric, related)
     t_s, all_values = columns[metric]
     where = f"{printable(str(path))}: view {printable(row['view'])}"
@@ -141,9 +139,13 @@ def _number(text: str, what: str) -> float:
     return found
 
 
-def _shown_by(one: Capacity) -> Iterator[str]:
-    """Other metrics that show the same: those of a whole tree beside that of the nearest process."""
-    return (name.removesuffix("_last") for name in one.evidence if name.endswith("_last"))
+def _related(metric: str) -> Capacity | None:
+    """The metric's own capacity, else the one that it bears on: as that of a whole tree does beside
+    that of the process nearest its limit. What bears on a metric that falls need not fall."""
+    known = capacities(Thresholds())
+    own = [one for one in known if one.metric == metric]
+    near = [one for one in known if not one.falling and f"{metric}_last" in one.evidence]
+    return next(iter((*own, *near)), None)
 
 
 def _columns(recording: Recording, metric: str, one: Capacity | None) -> dict[str, Course]:

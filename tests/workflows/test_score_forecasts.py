@@ -61,16 +61,18 @@ def test_which_way_a_metric_runs_is_told_by_what_it_is(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """A start beyond the capacity is no run down to it; a metric of one's own by its first seconds."""
-    lines = ["t_s,cpu_percent,fps,room_bytes\n"]
+    lines = ["t_s,cpu_percent,fps,room_bytes,swap_bytes\n"]
     for tick in range(600):
         t = tick / 10
         wild = tick < 10
         cpu = 95 if wild else 5 + t / 4
-        lines.append(f"{t},{cpu},{20 if wild else 62 - t / 2},{1 if wild else 400 - 8 * t}\n")
+        fps, room = (20, 1) if wild else (62 - t / 2, 400 - 8 * t)
+        lines.append(f"{t},{cpu},{fps},{room},{1000 + 20 * t}\n")
     (tmp_path / "runs.csv").write_text("".join(lines))
     (tmp_path / "views.csv").write_text(
         HEAD + "cpu,runs.csv,cpu_percent,17.5,1,50,60\n"
         "fps,runs.csv,fps,37,1,50,60\nroom,runs.csv,room_bytes,0,1,50,60\n"
+        "swap,runs.csv,swap_bytes,2000,1,50,60\n"
     )
     assert run(["score-forecasts", str(tmp_path), "--json"]) == EXIT_OK
     found = {one["forecaster"]: one for one in json.loads(capfd.readouterr().out)}
